@@ -1,0 +1,1 @@
+"""What Remit decides, without a clock, a network or a database."""

@@ -139,6 +139,7 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     size: Size = field(default_factory=Size)
     retries: int = 2
+    retry_after_seconds: float = 30  # before the first retry; each further one waits four times as long
     scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # category -> globs (gitwildmatch)
     protected: tuple[str, ...] = ()  # globs (gitwildmatch, ASCII case folded)
     agent: Agent = field(default_factory=Agent)

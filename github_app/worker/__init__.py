@@ -1,0 +1,1 @@
+"""What turns recorded deliveries into decisions, and decisions into effects."""
