@@ -11,8 +11,14 @@ from github_app.core.decision import Reason, Step, Verdict
 from github_app.core.digest import digest, subject
 from github_app.core.facts import Facts, Issue, Label, Person, Repository
 from github_app.core.names import Category, Mode, Permission, Tier, fold
+from github_app.core.neutral import cut
 from github_app.core.policy import Policy, Rule
 from github_app.core.sanitize import sanitize, sanitize_line
+
+TEXT_LIMIT = 50_000  # what fits into a comment that shows all of it, and into a brief beside everything else
+
+
+POLICY_INVALID = "policy.invalid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,9 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
         return trace.stop(Verdict.IGNORE, "opt-in label", "trigger.missing", sentence, policy.origin("trigger"))
     trace.passed("opt-in label", policy.trigger or "switched off by policy", policy.origin("trigger"))
 
+    if policy.broken:
+        sentence = f"The repository's policy cannot be read, so nothing runs: {policy.broken}"
+        return trace.stop(Verdict.SKIP, "policy", POLICY_INVALID, sentence)
     matched = [(rule, name) for rule in policy.rules if (name := rule.matches(folded)) is not None]
     if not matched:
         sentence = "No label of the issue maps to a category."
@@ -114,9 +123,10 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
         return skipped
 
     title, body = sanitize_line(issue.title), sanitize(issue.body)
-    removed = (*(f"title: {r}" for r in title.removed), *body.removed)
+    long = (f"everything after the first {TEXT_LIMIT} characters",) if len(body.text) > TEXT_LIMIT else ()
+    removed = (*(f"title: {r}" for r in title.removed), *body.removed, *long)
     if removed:
-        sentence = f"The text had parts a reader does not see ({', '.join(removed)}); they were removed."
+        sentence = f"Left out of what the agent gets: {', '.join(removed)}."
         trace.stricter(Tier.PROPOSED, "hidden content", "body.hidden_content", sentence)
     else:
         trace.passed("hidden content", "none")
@@ -148,7 +158,7 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
         tier=trace.tier,
         requester=requester,
         title=title.text,
-        body=body.text,
+        body=cut(body.text, TEXT_LIMIT),
         removed=removed,
         subject=text,
         digest=digest(text),
@@ -237,7 +247,7 @@ def _authority(
             f"it starts nothing until somebody with {policy.people.propose} sets it."
         )
         return trace.stop(Verdict.IGNORE, "labeller", "labeller.untrusted", sentence, policy.origin("people.propose"))
-    elif who.permission < policy.people.label:
+    elif who.permission < max(policy.people.label, Permission.WRITE):
         sentence = f"{who.login} may label but not write ({who.permission}): at most a proposal."
         trace.stricter(Tier.PROPOSED, "labeller", "labeller.triage", sentence, origin)
     else:
@@ -251,9 +261,13 @@ def _authority(
 
 def _endorsed(trace: _Trace, policy: Policy, mapped: list[Label], starter: Label) -> None:
     for label in mapped:
-        if label is not starter and not (label.by.human and label.by.permission >= policy.people.label):
+        if label is not starter and not _endorses(policy, label.by):
             sentence = f"`{label.name}` was set by {label.by.login} ({label.by.permission}): at most a proposal."
             trace.stricter(Tier.PROPOSED, "labeller", "labeller.untrusted", sentence, policy.origin("people.label"))
+
+
+def _endorses(policy: Policy, person: Person) -> bool:
+    return person.human and person.permission >= max(policy.people.label, Permission.WRITE)
 
 
 def _writer(trace: _Trace, check: str, person: Person, code: str, did: str) -> None:

@@ -60,8 +60,8 @@ VERBS: dict[str, Verb] = {
     )
 }
 
-_PREFIXED = re.compile(r"/remit(?:[ \t]+(?P<verb>[A-Za-z_-]{1,40}))?(?:[ \t]+(?P<rest>.*))?", re.DOTALL)
-_BARE = re.compile(r"/(?P<verb>approve|reject)(?:[ \t]+(?P<rest>.*))?", re.DOTALL)
+_PREFIXED = re.compile(r"/remit(?:[ \t\n]+(?P<verb>[A-Za-z_-]{1,40}))?(?:[ \t\n]+(?P<rest>.*))?", re.DOTALL)
+_BARE = re.compile(r"/(?P<verb>approve|reject)(?:[ \t\n]+(?P<rest>.*))?", re.DOTALL)
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from github_app.core.answers import answer_command
-from github_app.core.assess import Assessment, assess
+from github_app.core.assess import POLICY_INVALID, Assessment, assess
 from github_app.core.caps import over_cap
 from github_app.core.decision import (
     Action,
@@ -45,11 +45,18 @@ from github_app.core.policy import Policy
 from github_app.core.task import Move, Origin, Task
 
 DAY = 24 * 3600 * 1000
+WAIT_FOR_POLICY = 10 * 60 * 1000
+GITHUB_SAYS = frozenset({"opened", "edited", "labeled", "unlabeled", "assigned", "unassigned", "closed", "reopened"})
 T = TypeVar("T")
 
 
 def decide(event: Event, policy: Policy, facts: Facts) -> Decision:
-    """Say what an event means: the next state of tasks, the effects, and every reason."""
+    """Say what an event means: the next state of tasks, the effects, and every reason; observing has no effects."""
+    decision = _decided(event, policy, facts)
+    return replace(decision, actions=()) if policy.mode is Mode.OBSERVE else decision
+
+
+def _decided(event: Event, policy: Policy, facts: Facts) -> Decision:
     match event:
         case IssueChanged():
             return issue_changed(event, policy, facts)
@@ -73,9 +80,11 @@ def decide(event: Event, policy: Policy, facts: Facts) -> Decision:
 
 def issue_changed(event: IssueChanged, policy: Policy, facts: Facts) -> Decision:
     """Decide about an issue from what it is now; which action brought us here only decides whom to answer."""
+    if event.sender.id == facts.own_user_id and event.action in GITHUB_SAYS:
+        return _nothing(policy, "sender.own", "Remit did this itself; its own doings decide nothing.")
     assessment = assess(policy, facts)
     task = facts.ledger.task
-    if policy.mode is Mode.OBSERVE:
+    if policy.mode is Mode.OBSERVE and (task is None or assessment.eligible):
         return _plain(assessment, policy)
     if task is not None:
         return _with_task(assessment, policy, facts, task)
@@ -166,6 +175,8 @@ def _with_task(assessment: Assessment, policy: Policy, facts: Facts, task: Task)
     """Hold an open task against what its issue is now."""
     if task.state is State.IN_REVIEW:
         return _plain(assessment, policy)
+    if policy.broken and assessment.reasons[0].code == POLICY_INVALID:
+        return _plain(assessment, policy)  # it waits until the policy can be read again
     if not assessment.eligible:
         return _cancel(assessment, policy, facts, task)
     if task.state is State.DEFERRED:
@@ -233,11 +244,15 @@ def _start_refused(event: StartRefused, policy: Policy, facts: Facts) -> Decisio
     if task is None or task.id != event.task_id or task.fence != event.fence or task.state is not State.RUNNING:
         return _nothing(policy, "task.moved_on", "The task moved on in the meantime.")
     assessment = assess(policy, facts)
+    if policy.broken and assessment.reasons[0].code == POLICY_INVALID:
+        change = _move(task, Move.RELEASE, assessment.reasons[0], {"run_after": facts.now + WAIT_FOR_POLICY})
+        return replace(_plain(assessment, policy), changes=(change,), actions=(Refresh(task_id=task.id),))
     if not assessment.eligible:
         return _cancel(assessment, policy, facts, task)
     different = what_changed(task.subject, assessment.subject)
     if assessment.tier is Tier.AUTO_SAFE and task.tier is Tier.AUTO_SAFE:
-        reason = Reason(code="text.changed", sentence=f"Just before the start {', '.join(different)}.")
+        what = ", ".join(different) or "something was not as decided, and is again"
+        reason = Reason(code="text.changed", sentence=f"Just before the start {what}.")
         return _queue(assessment, policy, task, Move.RELEASE, reason)
     if different:
         reason = Reason(code="approval.void", sentence=f"It needs a new approval: {', '.join(different)}.")

@@ -44,7 +44,7 @@ def _submitted(task: Task, report: AttemptReport, policy: Policy) -> Decision:
 def pull_closed(event: PullClosed, policy: Policy, facts: Facts) -> Decision:
     """Complete a task whose pull request was merged; closing it unmerged rejects the work."""
     task = facts.ledger.task
-    if task is None or task.state is not State.IN_REVIEW:
+    if task is None or task.state is not State.IN_REVIEW or task.pull_number not in {None, event.number}:
         reason = Reason(code="task.none_open", sentence="No task waits for this pull request.")
         return Decision(verdict=Verdict.IGNORE, policy_version=policy.version, reasons=(reason,))
     who = facts.sender.login

@@ -10,42 +10,54 @@ import unicodedata
 BREAK = "\u200b"
 
 _MENTION = re.compile(r"@(?=[A-Za-z0-9_])")
-_REFERENCE = re.compile(r"(#|\bGH-)(?=\d)", re.IGNORECASE)
-_URL = re.compile(r"(https?:/)(?=/)", re.IGNORECASE)
-_COMMAND = re.compile(r"^(\s*(?:[-*+>]\s*|\d+[.)]\s*)*)/(?=[A-Za-z])", re.MULTILINE)
+_REFERENCE = re.compile(r"(#|GH-)(?=\d)", re.IGNORECASE)
+_URL = re.compile(r"(https?:/(?=/)|\bwww(?=\.))", re.IGNORECASE)
+_COMMAND = re.compile(r"^([^\S\n]*+(?:(?:[-*+>]|\d{1,9}[.)])[^\S\n]*+)*+)/(?=[A-Za-z])", re.MULTILINE)
 _SKIP_CI = re.compile(
-    r"\[(?=\s*(?:skip|no|ci)[ -](?:ci|skip|actions|cd)\s*\]|\s*skip\s*\])|(?<=skip)-(?=checks:)", re.IGNORECASE
+    r"\[(?=[ \t]{0,9}(?:(?:skip|no|ci|actions)[ _-](?:ci|skip|actions|cd)|skip)[ \t]{0,9}\])"
+    r"|(?<=skip)-(?=checks[ \t]{0,9}:)|(?<=\*\*\*NO)_(?=CI\*\*\*)",
+    re.IGNORECASE,
 )
-_TRAILER = re.compile(r"^(\s*[A-Za-z]+(?:-[A-Za-z]+)+)(?=:)", re.MULTILINE)
+_TRAILER = re.compile(r"^([^\S\n]*+[A-Za-z0-9]++(?:-[A-Za-z0-9]++)+)(?=[ \t]{0,9}:)", re.MULTILINE)
+_PIPE = re.compile(r"(?<!\\)(\\*+)\|")
 
 
 def inert(text: str, *, limit: int = 4000) -> str:
     """Return Markdown that shows what `text` says and does nothing; cut to `limit` characters, saying so."""
-    text = plain(text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;")
-    text = text.replace("![", "!\\[")
-    text = _MENTION.sub(f"@{BREAK}", text)
-    text = _URL.sub(rf"\1{BREAK}", text)
-    text = _REFERENCE.sub(rf"\1{BREAK}", text)
-    text = _COMMAND.sub(rf"\1/{BREAK}", text)
-    text = _SKIP_CI.sub(lambda match: match.group() + BREAK, text)
-    return cut(text, limit)
+    return cut(_inert(text), limit)
 
 
 def inert_line(text: str, *, limit: int = 200) -> str:
-    """Return inert text on one line, safe inside a table cell, a title or a heading."""
-    line = inert(" ".join(text.split()), limit=limit)
-    return line.replace("|", "\\|").replace("`", "'")
+    """Return inert text on one line of at most `limit` characters, safe in a table cell, a heading or a code span."""
+    line = _PIPE.sub(r"\1\1\|", _inert(" ".join(text.split())).replace("`", "'"))
+    return cut_line(line, limit)
 
 
 def commit_text(text: str, *, limit: int = 2000) -> str:
     """Return text for a commit message: no mention, no closing keyword, no trailer, no CI directive but ours."""
-    text = plain(text)
+    return cut(_quiet(text), limit)
+
+
+def commit_line(text: str, *, limit: int) -> str:
+    """Return `commit_text` on one line of at most `limit` characters: a commit's subject, a pull request's title."""
+    return cut_line(_quiet(" ".join(text.split())), limit)
+
+
+def _inert(text: str) -> str:
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[")
     text = _MENTION.sub(f"@{BREAK}", text)
+    text = _URL.sub(rf"\1{BREAK}", text)
+    text = _REFERENCE.sub(rf"\1{BREAK}", text)
+    text = _COMMAND.sub(rf"\1/{BREAK}", text)
+    return _SKIP_CI.sub(lambda match: match.group() + BREAK, text)
+
+
+def _quiet(text: str) -> str:
+    text = _MENTION.sub(f"@{BREAK}", plain(text))
+    text = _URL.sub(rf"\1{BREAK}", text)
     text = _REFERENCE.sub(rf"\1{BREAK}", text)
     text = _SKIP_CI.sub(lambda match: match.group() + BREAK, text)
-    text = _TRAILER.sub(rf"\1{BREAK}", text)
-    return cut(text, limit)
+    return _TRAILER.sub(rf"\1{BREAK}", text)
 
 
 def plain(text: str) -> str:
@@ -57,11 +69,19 @@ def plain(text: str) -> str:
 
 
 def quoted(text: str, *, limit: int) -> str:
-    """Return a fenced block that shows `text` exactly; the fence is longer than any run of backticks inside."""
-    body = cut(plain(text), limit)
-    longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{body}\n{fence}"
+    """Return a fenced block that shows `text` exactly, in at most `limit` characters if they are enough for its fences.
+
+    The fence is longer than any run of its own character inside, and of the character that needs the shorter one.
+    """
+    text = plain(text)
+    fence = min((_fence(text, character) for character in "`~"), key=len)
+    room = max(0, limit - 2 * len(fence) - len("text\n\n"))
+    return f"{fence}text\n{cut(text, room)}\n{fence}"
+
+
+def _fence(text: str, character: str) -> str:
+    longest = max((len(run) for run in re.findall(f"{character}+", text)), default=0)
+    return character * max(3, longest + 1)
 
 
 def cut(text: str, limit: int) -> str:
@@ -70,3 +90,8 @@ def cut(text: str, limit: int) -> str:
         return text
     note = f"\n… ({len(text) - limit} more characters)"
     return text[: max(0, limit - len(note))] + note
+
+
+def cut_line(text: str, limit: int) -> str:
+    """Return at most `limit` characters on the same line; an ellipsis stands for the rest."""
+    return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"

@@ -148,6 +148,7 @@ class Policy:
     weakest_wall: str = "landlock"
     pull_requests: PullRequests = field(default_factory=PullRequests)
     origins: Mapping[str, str] = field(default_factory=dict)
+    broken: str = ""  # why the repository's own policy cannot be read: then nothing runs there
 
     def origin(self, key: str) -> str:
         """Return where a key's value was written, as `file:line@version`; "built in" when nobody wrote it."""

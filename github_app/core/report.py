@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from github_app.core.commands import VERBS
 from github_app.core.decision import Propose, Reason, Reply, Step
 from github_app.core.names import Instant, State, TaskId
-from github_app.core.neutral import commit_text, cut, inert, inert_line, quoted
+from github_app.core.neutral import commit_line, commit_text, cut, inert, inert_line, quoted
 from github_app.core.proof import AttemptReport, Check, Finding, Proof, Review, Verdict
 from github_app.core.task import Task
 
@@ -150,7 +150,7 @@ def proof_table(proof: Proof) -> str:
 
 def pull_title(task: Task) -> str:
     """Return a pull request's title (GitHub allows 256 characters)."""
-    return inert_line(task.title, limit=200)
+    return _title(task, limit=200)
 
 
 def pull_body(task: Task, report: AttemptReport, *, close_issue: bool, template: str = "") -> str:
@@ -182,7 +182,7 @@ def pull_body(task: Task, report: AttemptReport, *, close_issue: bool, template:
 
 def commit_message(task: Task, report: AttemptReport, requester_email: str) -> str:
     """Return the message of the one commit we make, with our trailers at its end."""
-    subject = commit_text(" ".join(task.title.split()), limit=72)
+    subject = _title(task, limit=72)
     body = commit_text(report.summary, limit=1500).strip()
     trailers = f"Remit-Task: {task.id}\nCo-authored-by: {_name(task.requester)} <{requester_email}>"
     return f"{subject}\n\n{body}\n\n{trailers}\n" if body else f"{subject}\n\n{trailers}\n"
@@ -268,6 +268,11 @@ def _sentences(reasons: Sequence[Reason]) -> str:
 
 def _at(origin: str) -> str:
     return f", {inert_line(origin)}" if origin else ""
+
+
+def _title(task: Task, *, limit: int) -> str:
+    """Return a title as plain text: neither GitHub nor git reads Markdown there, and neither takes an empty one."""
+    return commit_line(task.title, limit=limit) or f"Work on issue {task.issue_number}"
 
 
 def _name(login: str) -> str:

@@ -2,36 +2,29 @@
 
 `sanitize` removes, to a fixpoint, what GitHub does not show or shows only on inspection, and says what it removed. It
 is idempotent, and its result holds no format character, no variation selector, no HTML comment and no hidden element.
-Anything removed forbids auto_safe, because somebody may have written to the agent behind the reader's back.
+Anything removed forbids auto_safe, because somebody may have written to the agent behind the reader's back. Every pass
+takes time in proportion to the text: the patterns are possessive or stop at the next thing of their kind.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
+from html import unescape
+
+from github_app.core.markup import (
+    COMMENT,
+    ENTITY,
+    LINK_TITLE,
+    NEVER_SHOWN,
+    PADDING,
+    drop_definitions,
+    drop_images,
+    drop_tags,
+)
 
 MAX_PASSES = 40
 
-_COMMENT = re.compile(r"<!--.*?(?:--!?>|\Z)|<![^>]*(?:>|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
-_UNSEEN = re.compile(
-    r"<(script|style|template|iframe|noscript|svg|math|textarea|title|xmp|noembed|noframes|object|head)\b[^>]*>"
-    r".*?(?:</\1\s*>|\Z)",
-    re.DOTALL | re.IGNORECASE,
-)
-_HIDDEN = re.compile(
-    r"<([a-z][a-z0-9]*)\b[^>]*\b(?:hidden|aria-hidden|style|display)\b[^>]*>.*?(?:</\1\s*>|\Z)",
-    re.DOTALL | re.IGNORECASE,
-)
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[a-zA-Z/][^<>]*\Z")
-_SIMPLE_TAG = re.compile(
-    r"</?(?:b|i|em|strong|code|pre|p|br|hr|ul|ol|li|sub|sup|kbd|details|summary|table|thead|tbody|tr|td|th|h[1-6]"
-    r"|blockquote|del|ins|s|dl|dt|dd|samp|var|q)\s*/?>",
-    re.IGNORECASE,
-)
-_AUTOLINK = re.compile(r"<(?:https?://|mailto:)[^\s<>]*>")
-_IMAGE = re.compile(r"!\[[^\]]*\](?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\]]*\])?")
-_LINK_TITLE = re.compile(r"""(\]\(\s*[^\s()]+)\s+(?:"[^"]*"|'[^']*'|\([^()]*\))\s*\)""")
-_DEFINITION = re.compile(r"^ {0,3}\[([^\]\n]+)\]:[ \t]*\n?[ \t]*(\S+)[^\n]*$", re.MULTILINE)
-_PADDING = re.compile(r"\n{6,}|[ \t]{200,}")
+_OPENING = re.compile(r"<|&(?=[#A-Za-z])|!(?=!*\[)|(?<=\])[(:]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +38,17 @@ class Visible:
 def sanitize(text: str) -> Visible:
     """Return what a reader can see of a Markdown text."""
     found: dict[str, int] = {}
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _characters(text.replace("\r\n", "\n").replace("\r", "\n"), found)
     for _ in range(MAX_PASSES):
         before = text
         text = _pass(text, found)
         if text == before:
             return Visible(text=text, removed=_told(found))
     found["markup nested too deep"] = 1
-    return Visible(text=_pass(text.replace("<", "(").replace("![", "["), found), removed=_told(found))
+    text = _OPENING.sub(" ", text)  # nothing that could open anything is left: what follows ends soon
+    while (after := _pass(text, found)) != text:
+        text = after
+    return Visible(text=text, removed=_told(found))
 
 
 def sanitize_line(text: str) -> Visible:
@@ -62,22 +58,34 @@ def sanitize_line(text: str) -> Visible:
 
 
 def _pass(text: str, found: dict[str, int]) -> str:
-    text = _characters(text, found)
-    text = _cut(_COMMENT, "", "HTML comment", text, found)
-    text = _cut(_UNSEEN, "", "element that is never shown", text, found)
-    text = _cut(_HIDDEN, "", "hidden element", text, found)
-    text = _tags(text, found)
-    text = _cut(_IMAGE, "(image)", "image with its alternative text", text, found)
-    text = _cut(_LINK_TITLE, r"\1)", "link title", text, found)
-    text = _definitions(text, found)
-    return _cut(_PADDING, "\n\n", "padding", text, found)
+    text = _entities(text, found)
+    text = _cut(COMMENT, "", "HTML comment", text, found)
+    text = _cut(LINK_TITLE, r"\1)", "link title", text, found)
+    text = drop_images(text, found)
+    text = drop_tags(text, found)
+    text = drop_definitions(text, found)
+    return _cut(PADDING, "\n\n", "padding", text, found)
 
 
 def _characters(text: str, found: dict[str, int]) -> str:
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     kept = [c for c in text if c in "\n\t" or not _unseen(c)]
     if len(kept) != len(text):
         found["invisible character"] = found.get("invisible character", 0) + len(text) - len(kept)
     return "".join(kept)
+
+
+def _entities(text: str, found: dict[str, int]) -> str:
+    """Remove character references that stand for something invisible; an agent could read them, a reader cannot."""
+
+    def replace(match: re.Match[str]) -> str:
+        if not any(c not in "\n\t" and _unseen(c) for c in unescape(match.group())):
+            return match.group()
+        found["invisible character"] = found.get("invisible character", 0) + 1
+        return ""
+
+    return ENTITY.sub(replace, text)
 
 
 def _unseen(character: str) -> bool:
@@ -88,7 +96,7 @@ def _unseen(character: str) -> bool:
         unicodedata.category(character) in {"Cf", "Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
         or 0xFE00 <= code <= 0xFE0F
         or 0xE0000 <= code <= 0xE0FFF
-        or code in {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2800, 0x3164, 0xFFA0}
+        or code in NEVER_SHOWN
     )
 
 
@@ -97,27 +105,6 @@ def _cut(pattern: re.Pattern[str], instead: str, what: str, text: str, found: di
     if count:
         found[what] = found.get(what, 0) + count
     return text
-
-
-def _tags(text: str, found: dict[str, int]) -> str:
-    def replace(match: re.Match[str]) -> str:
-        if _SIMPLE_TAG.fullmatch(match.group()) or _AUTOLINK.fullmatch(match.group()):
-            return match.group()
-        found["HTML tag"] = found.get("HTML tag", 0) + 1
-        return ""
-
-    return _TAG.sub(replace, text)
-
-
-def _definitions(text: str, found: dict[str, int]) -> str:
-    def replace(match: re.Match[str]) -> str:
-        used = f"[{match.group(1).casefold()}]" in _DEFINITION.sub("", text).casefold()
-        if used and match.group().strip() == f"[{match.group(1)}]: {match.group(2)}":
-            return match.group()
-        found["link definition that shows nothing"] = found.get("link definition that shows nothing", 0) + 1
-        return ""
-
-    return _DEFINITION.sub(replace, text)
 
 
 def _told(found: dict[str, int]) -> tuple[str, ...]:

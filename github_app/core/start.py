@@ -20,12 +20,18 @@ def may_start(policy: Policy, facts: Facts, task: Task) -> Reason | Assessment:
         return assessment
     rules = policy.approval
     users = {fold(user) for user in rules.users}
+    barred = set[int]()
+    if not rules.author_may_approve and facts.issue is not None:
+        barred.add(facts.issue.author.id)
+    if not rules.labeller_may_approve:
+        barred |= {task.requester_id} | ({assessment.requester.id} if assessment.requester else set())
     entitled = {
         given.by.id
         for given in facts.approvals
         if given.stands
         and given.digest == task.digest
         and given.by.human
+        and given.by.id not in barred
         and given.by.permission >= rules.permission
         and (not users or fold(given.by.login) in users)
     }

@@ -1,0 +1,246 @@
+"""One attempt of one task: look once more, build, publish, review; and whatever happens, say how it ended.
+
+The lease's fence guards every write. What is done outside is recorded as a step before the next one begins, so that an
+attempt after a crash adopts what is there instead of doing it twice.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from github_app.core.assess import Assessment
+from github_app.core.brief import Work
+from github_app.core.confinement import Wall
+from github_app.core.decision import Reason
+from github_app.core.events import AttemptFinished, Place, StartRefused
+from github_app.core.names import Category, Instant, Sha
+from github_app.core.policy import Policy
+from github_app.core.proof import AttemptReport
+from github_app.core.start import may_start
+from github_app.core.task import Task
+from github_app.errors import (
+    GitError,
+    GitHubUnreachableError,
+    LostAccessError,
+    NotConfiguredError,
+    RateLimitedError,
+    RemitError,
+    SandboxError,
+    StaleError,
+)
+from github_app.git.command import Token
+from github_app.git.mirror import Mirror
+from github_app.git.remote import Protocol, Remote
+from github_app.github.client import GitHub
+from github_app.github.gather import Gathered, gather_issue
+from github_app.github.repository import RepositoryClient
+from github_app.log import get_log
+from github_app.store.lease import Claimed, finish, record_step, refuse_start, release
+from github_app.store.session import Database
+from github_app.worker.build import build
+from github_app.worker.live import LiveRun, StoppedError
+from github_app.worker.publish import Publication, publish
+from github_app.worker.workshop import Order, Workshop
+
+log = get_log("attempt")
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Makes attempts; thread-safe."""
+
+    db: Database
+    github: GitHub
+    shop: Workshop
+    policy_for: Callable[[Gathered | None], Policy]
+    brief_of: Callable[[str], str]
+    github_url: str
+
+    def run(self, claimed: Claimed, live: LiveRun) -> None:
+        """Make one attempt and record how it ended; never raises for what an attempt can run into."""
+        task = claimed.task
+        told = log.bind(task=task.id, attempt=claimed.number, repository=task.repository)
+        place = Place(installation_id=task.installation_id, repository_id=task.repository_id, full_name=task.repository)
+        try:
+            ending = self._attempt(claimed, live)
+        except StoppedError as error:
+            told.info("attempt.stopped", why=error.sentence)
+            self._give_back(claimed, live)
+            return
+        except StaleError as error:
+            told.warning("attempt.lease_lost", why=error.sentence)
+            return
+        except (RateLimitedError, GitHubUnreachableError) as error:
+            wait = error.retry_after if isinstance(error, RateLimitedError) else PATIENCE_SECONDS
+            told.warning("attempt.waits", why=error.sentence, seconds=wait)
+            self._postpone(claimed, "github.unreachable", error.sentence, wait)
+            return
+        except RemitError as error:
+            told.warning("attempt.failed", why=error.sentence, kind=type(error).__name__)
+            ending = _fault(error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must end the attempt, told, not the worker
+            told.exception("attempt.broke")
+            ending = AttemptReport(outcome="internal_error", sentence=f"Remit failed: {type(error).__name__}.")
+        self._end(claimed, place, ending)
+        told.info("attempt.ended", how=ending.outcome if isinstance(ending, AttemptReport) else ending.code)
+
+    def _end(self, claimed: Claimed, place: Place, ending: AttemptReport | Reason) -> None:
+        """Record the end until the database answers; a lost lease means that it counts for nothing."""
+        task = claimed.task
+        try:
+            if isinstance(ending, Reason):
+                event = StartRefused(place=place, task_id=task.id, fence=claimed.fence, number=task.issue_number)
+                self._insist(lambda: refuse_start(self.db, event, ending.sentence))
+            else:
+                finished = AttemptFinished(place=place, task_id=task.id, fence=claimed.fence, report=ending)
+                self._insist(lambda: finish(self.db, finished))
+        except StaleError as error:
+            log.warning("attempt.lease_lost", task=task.id, why=error.sentence)
+
+    def _insist(self, record: Callable[[], Any]) -> None:
+        wait = 0.2
+        while True:
+            try:
+                record()
+            except StaleError:
+                raise
+            except Exception:
+                log.exception("attempt.end_not_recorded", retry_in=wait)
+                time.sleep(wait)
+                wait = min(10.0, wait * 2)
+            else:
+                return
+
+    def _give_back(self, claimed: Claimed, live: LiveRun) -> None:
+        if live.stopped is not None and live.stopped.drain:
+            self._postpone(claimed, "worker.drained", live.stopped.why, 0)
+
+    def _postpone(self, claimed: Claimed, code: str, sentence: str, seconds: float) -> None:
+        until = Instant(self.db.now() + int(seconds * 1000))
+        try:
+            release(self.db, claimed.task.id, claimed.fence, Reason(code=code, sentence=sentence), run_after=until)
+        except StaleError as error:
+            log.warning("attempt.lease_lost", task=claimed.task.id, why=error.sentence)
+
+    def _attempt(self, claimed: Claimed, live: LiveRun) -> AttemptReport | Reason:
+        task = claimed.task
+        client = self.github.repository(task.installation_id, task.repository_id, task.repository)
+        gathered = self._look(client, claimed)
+        policy = self.policy_for(gathered)
+        checked = may_start(policy, gathered.facts, task)
+        if isinstance(checked, Reason):
+            return checked
+        self._require_wall(policy)
+        publication = Publication(
+            db=self.db,
+            client=client,
+            task=task,
+            fence=claimed.fence,
+            live=live,
+            remote=self._remote(client.full_name),
+            look=lambda: self._look_again(client, claimed),
+            secrets=self.shop.secrets,
+            may_exist=claimed.number > 1 or bool(claimed.earlier),
+        )
+        adopted = publication.adopt(claimed.earlier)
+        if adopted is not None:
+            return adopted
+        order = self._order(client, claimed, gathered, policy, checked)
+        with build(order, self.shop, live, lambda phase: self._phase(claimed, phase)) as built:
+            if built.head is None:
+                return built.report
+            return publish(publication, built, order)
+
+    def _look(self, client: RepositoryClient, claimed: Claimed) -> Gathered:
+        """Read once more what the decision stood on, the approvals included."""
+        task = claimed.task
+        own = self.github.own_user_id(task.installation_id)
+        gathered = gather_issue(client, task.issue_number, None, self.db.now(), own, claimed.approvals)
+        ledger = replace(gathered.facts.ledger, task=task)
+        return replace(gathered, facts=gathered.facts.with_ledger(ledger))
+
+    def _look_again(self, client: RepositoryClient, claimed: Claimed) -> tuple[Policy, Gathered]:
+        gathered = self._look(client, replace(claimed, approvals=()))
+        return self.policy_for(gathered), gathered
+
+    def _require_wall(self, policy: Policy) -> None:
+        weakest = Wall[policy.weakest_wall.upper()]
+        if self.shop.sandbox.wall < weakest:
+            raise NotConfiguredError(
+                f"The policy accepts no isolation weaker than {weakest}; this machine has {self.shop.sandbox.wall}."
+            )
+
+    def _remote(self, full_name: str) -> Remote:
+        protocol = Protocol.HTTPS if self.github_url.startswith("https://") else Protocol.HTTP
+        return Remote(url=f"{self.github_url}/{full_name}.git", protocol=protocol)
+
+    def _order(
+        self, client: RepositoryClient, claimed: Claimed, gathered: Gathered, policy: Policy, checked: Assessment
+    ) -> Order:
+        task, repository = claimed.task, gathered.facts.repository
+        if repository is None:
+            raise AssertionError("a task may start without its repository")
+        self._phase(claimed, "fetch")
+        mirror = Mirror.open(self.shop.work_dir / "mirrors", str(task.repository_id))
+        token = Token(value=client.git_token("read").value)
+        base = mirror.fetch(self._remote(client.full_name), repository.default_branch, token)
+        return make_order(task, checked, policy, mirror, base, self.brief_of, self._email(task), self.db.now())
+
+    def _email(self, task: Task) -> str:
+        host = "github.com" if self.github_url == "https://github.com" else self.github_url.split("//", 1)[1]
+        return f"{task.requester_id}+{task.requester}@users.noreply.{host.partition(':')[0]}"
+
+    def _phase(self, claimed: Claimed, phase: str) -> None:
+        record_step(self.db, claimed.task.id, claimed.fence, f"phase.{phase}", {})
+
+
+def make_order(
+    task: Task,
+    checked: Assessment,
+    policy: Policy,
+    mirror: Mirror,
+    base: Sha,
+    brief_of: Callable[[str], str],
+    requester_email: str,
+    now: Instant,
+) -> Order:
+    """Return the order for one attempt: the approved text, the category's brief, the repository's own instructions."""
+    category = Category(task.category)
+    instructions = mirror.read_file(base, "AGENTS.md", 20_000) or b""
+    work = Work(
+        repository=task.repository,
+        issue_number=task.issue_number,
+        title=checked.title,
+        body=checked.body,
+        category=category,
+        how=brief_of(category),
+        instructions=instructions.decode(errors="replace"),
+        history=(task.last_failure,) if task.last_failure else (),
+    )
+    return Order(
+        task=task,
+        work=work,
+        policy=policy,
+        review_how=brief_of("review"),
+        mirror=mirror,
+        base=base,
+        requester_email=requester_email,
+        now=now,
+    )
+
+
+def _fault(error: RemitError) -> AttemptReport:
+    """Say whose fault it was; only faults of this machine that may pass are tried again."""
+    match error:
+        case LostAccessError():
+            outcome, retryable = "access_lost", False
+        case NotConfiguredError():
+            outcome, retryable = "not_configured", False
+        case GitError() | SandboxError():
+            outcome, retryable = "infrastructure", True
+        case _:
+            outcome, retryable = "refused", False
+    hint = f" Try: {error.hint}." if error.hint else ""
+    return AttemptReport(outcome=outcome, sentence=f"{error.sentence}{hint}", retryable=retryable)

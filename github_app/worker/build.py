@@ -1,0 +1,142 @@
+"""From an order to a proven commit on this machine: worktree, agent, way back, proof, review. Knows no GitHub.
+
+Used by an attempt for GitHub and by `remit run` on a local clone. What is built is good while its `with` block lasts.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from github_app.agents.contract import AgentOutcome, AgentResult, Purpose
+from github_app.core.brief import work_brief
+from github_app.core.names import Sha
+from github_app.core.neutral import plain
+from github_app.core.proof import AttemptReport, ChangedFile, Check, Proof
+from github_app.core.report import commit_message
+from github_app.errors import GitError, HostileTreeError, SandboxError
+from github_app.git.export import TransportLimits, export
+from github_app.git.importer import Imported, import_export, seal
+from github_app.git.worktree import Confiner, Run, open_run
+from github_app.worker.check import check_result
+from github_app.worker.live import LiveRun, StoppedError
+from github_app.worker.review import review_result
+from github_app.worker.workshop import PATCH_LIMIT, Order, Workshop
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What came of it: a report, and a commit in the mirror when there is something to publish."""
+
+    report: AttemptReport
+    head: Sha | None = None
+    files: tuple[ChangedFile, ...] = ()
+    patch: bytes = b""
+
+
+@contextlib.contextmanager
+def build(order: Order, shop: Workshop, live: LiveRun, progress: Progress) -> Iterator[Built]:
+    """Make one attempt and yield what came of it; the worktree is gone afterwards, on every path.
+
+    Raises StoppedError when the attempt was stopped (the work is saved as a patch first), GitError and SandboxError
+    for faults of this machine.
+    """
+    began = time.monotonic()
+    progress("worktree")
+    with open_run(
+        mirror=order.mirror,
+        work_dir=shop.work_dir,
+        run_id=order.run_id,
+        branch=None,
+        base=order.base,
+        confiner=shop.confiner(live),
+    ) as run:
+        progress("agent")
+        try:
+            result = shop.ask(order, live, run, Purpose.WORK, work_brief(order.work, order.policy))
+        except StoppedError:
+            if live.stopped is not None and not live.stopped.lost:
+                _save_patch(order, shop, live, run)
+            raise
+        report = _report(order, shop, result, began)
+        if result.outcome is not AgentOutcome.DONE:
+            _save_patch(order, shop, live, run)
+            yield Built(report=report)
+            return
+        progress("proof")
+        yield _bring_back(order, shop, live, run, replace(report, seconds=time.monotonic() - began), progress)
+
+
+def _bring_back(
+    order: Order, shop: Workshop, live: LiveRun, run: Run, report: AttemptReport, progress: Progress
+) -> Built:
+    try:
+        imported = _import(order, run, shop.confiner(live))
+    except HostileTreeError as error:
+        return Built(report=replace(report, outcome="refused_tree", sentence=error.sentence, retryable=False))
+    if not imported.changes:
+        said = f" It said: {plain(report.summary)[:300]}" if report.summary.strip() else ""
+        return Built(report=replace(report, outcome="no_change", sentence=f"The agent changed nothing.{said}"))
+    files = tuple(
+        ChangedFile(
+            path=change.path,
+            status=change.status,
+            old_mode=change.old_mode,
+            new_mode=change.new_mode,
+            size=change.size,
+            added=change.added,
+            removed=change.removed,
+        )
+        for change in imported.changes
+    )
+    patch = imported.patch(PATCH_LIMIT)
+    message = commit_message(order.task, report, order.requester_email)
+    head = seal(imported, message=message, author_name=shop.author_name, author_email=shop.author_email, date=order.now)
+    checks = check_result(order, shop, live, head, files, patch, message)
+    proof = Proof(checks=checks)
+    report = replace(report, head=head, proof=proof, draft=not proof.passed)
+    if proof.forbids_publishing:
+        return Built(report=_unpublishable(report, proof.forbids_publishing), files=files, patch=patch)
+    progress("review")
+    review = review_result(order, shop, live, head, files, patch)
+    return Built(report=replace(report, review=review), head=head, files=files, patch=patch)
+
+
+def _import(order: Order, run: Run, confiner: Confiner) -> Imported:
+    limits = TransportLimits(pack_bytes=max(8 << 20, order.policy.size.bytes * 4))
+    return import_export(order.mirror, export(run, confiner, limits), order.base, limits)
+
+
+def _unpublishable(report: AttemptReport, failed: tuple[Check, ...]) -> AttemptReport:
+    said = "; ".join(f"{check.name}: {check.note}" for check in failed)
+    return replace(report, outcome="unpublishable", sentence=f"The result must not be published. {said}.")
+
+
+def _report(order: Order, shop: Workshop, result: AgentResult, began: float) -> AttemptReport:
+    return AttemptReport(
+        outcome=str(result.outcome),
+        sentence=result.sentence,
+        retryable=result.outcome.retryable,
+        base=order.base,
+        summary=result.summary,
+        wall=str(shop.sandbox.wall),
+        seconds=time.monotonic() - began,
+        turns=result.turns,
+        cost_usd=result.cost_usd,
+    )
+
+
+def _save_patch(order: Order, shop: Workshop, live: LiveRun, run: Run) -> None:
+    """Save what the agent had done when it did not come to an end; what cannot be imported is not saved."""
+    try:
+        imported = _import(order, run, shop.confiner(live, salvage=True))
+        patch = imported.patch(PATCH_LIMIT)
+    except (HostileTreeError, GitError, SandboxError) as error:
+        (shop.logs / order.run_id).mkdir(parents=True, exist_ok=True, mode=0o700)
+        (shop.logs / order.run_id / "patch.txt").write_text(f"no patch could be saved: {error.sentence}\n")
+        return
+    if patch:
+        shop.patches.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (shop.patches / f"{order.run_id}.patch").write_bytes(patch)
