@@ -4,14 +4,18 @@ Tests replace the transport, the database's URL and the clock, and nothing else.
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
+from starlette.applications import Starlette
 
 from github_app.agents.registry import ADAPTERS
+from github_app.core.confinement import Confinement, Ended
 from github_app.core.names import Instant
 from github_app.errors import NotConfiguredError, UsageError
 from github_app.git.command import program_path
@@ -27,8 +31,11 @@ from github_app.policy.shipped import brief
 from github_app.sandbox.guarded import GuardedSandbox
 from github_app.sandbox.registry import choose
 from github_app.settings import Settings
+from github_app.store.inbox import InboxWriter
 from github_app.store.presence import this_process
 from github_app.store.session import Database
+from github_app.web.app import Site, make_app
+from github_app.web.receive import Receiver
 from github_app.worker.attempt import Attempts
 from github_app.worker.handle import Handler
 from github_app.worker.loop import Pace, Worker
@@ -36,16 +43,15 @@ from github_app.worker.perform import Performer
 from github_app.worker.workshop import Workshop
 
 log = get_log("wiring")
+Call = tuple[Callable[[], Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What may be replaced from outside: by tests, and by the demo for its own agent."""
+    """What tests may replace."""
 
     transport: httpx.BaseTransport | None = None
     clock: Callable[[], Instant] | None = None
-    policies: Policies | None = None
-    agent_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_database(settings: Settings, parts: Parts) -> Database:
@@ -61,13 +67,19 @@ def make_github(settings: Settings, parts: Parts) -> GitHub:
     """Return the client of GitHub. Raises NotConfiguredError naming what is missing."""
     settings.require("app_id", "private_key")
     clock = parts.clock
-    timed = {} if clock is None else {"clock": lambda: clock() / 1000}
-    auth = AppAuth(settings.app_id or 0, settings.private_keys, settings.api_url, transport=parts.transport, **timed)
-    return GitHub(auth)
+    seconds = time.time if clock is None else lambda: clock() / 1000
+    return GitHub(
+        AppAuth(settings.app_id or 0, settings.private_keys, settings.api_url, transport=parts.transport, clock=seconds)
+    )
 
 
-def make_workshop(settings: Settings, secrets: Callable[[], tuple[str, ...]], parts: Parts) -> Workshop:
-    """Return what this machine builds with. Raises SandboxError or NotConfiguredError with what to do."""
+def make_workshop(
+    settings: Settings, secrets: Callable[[], tuple[str, ...]], environment: Mapping[str, str] | None = None
+) -> Workshop:
+    """Return what this machine builds with; agents get `environment` besides their own variables.
+
+    Raises SandboxError or NotConfiguredError with what to do.
+    """
     program_path()
     sandbox, probe = choose(settings.sandbox, agent_user=settings.agent_user)
     log.info("sandbox.chosen", wall=str(sandbox.wall), found=probe.sentence)
@@ -82,18 +94,12 @@ def make_workshop(settings: Settings, secrets: Callable[[], tuple[str, ...]], pa
         author_name="Remit",
         author_email="remit@users.noreply.github.com",
         secrets=secrets,
-        environment=parts.agent_environment,
+        environment=dict(environment or {}),
     )
 
 
-def make_worker(settings: Settings, db: Database, github: GitHub, parts: Parts) -> Worker:
+def make_worker(settings: Settings, db: Database, github: GitHub, policies: Policies, shop: Workshop) -> Worker:
     """Return a worker that is ready to begin."""
-    policies = parts.policies or Policies(settings.policy_file)
-
-    def secrets() -> tuple[str, ...]:
-        return (*known_secrets(settings), *github.auth.secrets())
-
-    shop = make_workshop(settings, secrets, parts)
     return Worker(
         db=db,
         identity=this_process(),
@@ -109,6 +115,41 @@ def make_worker(settings: Settings, db: Database, github: GitHub, parts: Parts) 
         ),
         sweep=lambda: sweep_all(shop),
         pace=Pace(runners=settings.runners, lease=int(settings.lease_seconds * 1000)),
+    )
+
+
+def wall_clock() -> Instant:
+    """Return this machine's time."""
+    return Instant(time.time_ns() // 1_000_000)
+
+
+def all_secrets(settings: Settings, github: GitHub) -> Callable[[], tuple[str, ...]]:
+    """Return what lists every secret that is live now: the server's own and the tokens minted for it."""
+
+    def secrets() -> tuple[str, ...]:
+        return (*known_secrets(settings), *github.auth.secrets())
+
+    return secrets
+
+
+def make_site(settings: Settings, db: Database, parts: Parts, *, start: Call = (), stop: Call = ()) -> Starlette:
+    """Return the web application. Raises NotConfiguredError when there is no webhook secret."""
+    settings.require("webhook_secret")
+    inbox = InboxWriter(db)
+    receiver = Receiver(
+        inbox, settings.webhook_secrets, now=parts.clock or wall_clock, burst_milliseconds=settings.burst_milliseconds
+    )
+    local = settings.host in {"127.0.0.1", "localhost", "::1"}
+    return make_app(
+        Site(
+            db=db,
+            inbox=inbox,
+            receiver=receiver,
+            local_pages=local,
+            github_url=settings.github_url,
+            on_start=start,
+            on_stop=stop,
+        )
     )
 
 
@@ -136,11 +177,10 @@ def sweep_all(shop: Workshop) -> None:
     mirrors = [Mirror.open(roots, name) for name in names]
     confiner = Confiner(run=_nothing_to_run, adopt=shop.sandbox.adopt, reclaim=shop.sandbox.reclaim)
     swept = sweep(shop.work_dir, mirrors, confiner)
-    if any((swept.runs, swept.worktrees, swept.refs, swept.locks)):
-        log.info("sweep.done", runs=swept.runs, worktrees=swept.worktrees, refs=swept.refs, locks=swept.locks)
+    log.info("sweep.done", **asdict(swept))
 
 
-def _nothing_to_run(_: object) -> None:
+def _nothing_to_run(_: Confinement) -> Ended:
     raise AssertionError("sweeping runs nothing")
 
 

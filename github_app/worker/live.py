@@ -86,6 +86,10 @@ class LiveRun:
                 running.renew(max(0.0, self._until - time.monotonic()))
         try:
             ended = running.wait()
+        except BaseException:
+            running.kill()
+            running.wait(5)
+            raise
         finally:
             with self._lock:
                 self._kill = self._extend = None

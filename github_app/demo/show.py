@@ -1,0 +1,321 @@
+"""`remit demo`: the whole product on loopback, against the small local GitHub, with a scripted agent.
+
+Everything is real but GitHub and the agent: HTTP, signatures, tokens, git, worktrees, the sandbox, the database, the
+web process and the worker. A demo that was killed goes on where it was; a finished one is cleared away by the next.
+"""
+
+import contextlib
+import fcntl
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from github_app.core.names import RepositoryId
+from github_app.demo.hub import Hub, RegisteredApp
+from github_app.demo.scenario import Diary, Scenario, newest_task
+from github_app.demo.seed import FILES, MAINTAINER, NAME, OWNER, PEOPLE, REPOSITORY, SEEDS
+from github_app.errors import NotConfiguredError, SandboxError
+from github_app.git.removal import remove
+from github_app.log import get_log
+from github_app.policies import Policies
+from github_app.sandbox.account import find_account
+from github_app.sandbox.system import interpreter
+from github_app.settings import Settings, read_settings
+from github_app.store import view
+from github_app.store.session import Database
+from github_app.wiring import (
+    Parts,
+    all_secrets,
+    make_directory,
+    make_github,
+    make_site,
+    make_worker,
+    make_workshop,
+    open_database,
+)
+from github_app.worker.loop import Worker
+from github_app.worker.workshop import Workshop
+
+log = get_log("demo")
+AGENT = Path(__file__).with_name("agent.py")
+PERMISSIONS = {"contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read"}
+EVENTS = (
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "repository",
+)
+SECRET = "the-demo-signs-with-this-on-loopback"  # noqa: S105 - on loopback, between two threads of one process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """A demo that runs."""
+
+    hub: Hub
+    db: Database
+    worker: Worker
+    shop: Workshop
+    scenario: Scenario
+    url: str
+    resumed: bool
+    notes: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def demo(folder: Path, *, port: int, seconds: float, say: Callable[[str], None]) -> Iterator[Show]:
+    """Set the demo up in a folder of its own and run everything until the block ends.
+
+    `seconds` is how long the scripted agent takes. Raises NotConfiguredError when another demo runs there.
+    """
+    folder = folder.absolute()
+    make_directory(folder, mode=0o711)
+    with _alone(folder):
+        resumed = _clear(folder)
+        diary = Diary.at(folder / "diary.json")
+        hub = Hub(folder / "github", journal=True)
+        with hub.serve(), _listening(port) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            app = _seed(hub, f"{url}/api/github/webhooks")
+            settings = _settings(folder, hub, app, url)
+            with contextlib.ExitStack() as ending:
+                db = open_database(settings, Parts())
+                ending.callback(db.close)
+                db.upgrade()
+                db.check()
+                github = make_github(settings, Parts())
+                ending.callback(github.close)
+                shop, notes = _workshop(settings, all_secrets(settings, github), seconds)
+                worker = make_worker(settings, db, github, Policies(_policy(folder, shop, settings.agent_user)), shop)
+                site = make_site(settings, db, Parts())
+                ending.enter_context(_serving(site, listener))
+                worker.begin()
+                ending.callback(worker.stop)
+                if resumed:
+                    _redeliver(hub)
+                scenario = Scenario(hub=hub, db=db, diary=diary, pause=worker.pause, resume=worker.resume, say=say)
+                yield Show(
+                    hub=hub,
+                    db=db,
+                    worker=worker,
+                    shop=shop,
+                    scenario=scenario,
+                    url=url,
+                    resumed=resumed,
+                    notes=notes,
+                )
+
+
+def results(show: Show) -> list[dict[str, Any]]:
+    """Return what became of every issue of the demo, from the database and the local GitHub."""
+    repository = show.hub.repository(REPOSITORY)
+    found = []
+    for seed in SEEDS:
+        number = show.scenario.diary.issues.get(seed.story)
+        if number is None:
+            continue
+        decision = view.latest_decision(show.db, RepositoryId(repository.id), number)
+        task = newest_task(show.db, RepositoryId(repository.id), number)
+        first = next((d for d in view.detail(show.db, task.id).decisions), decision) if task else decision
+        codes = [reason["code"] for reason in first.document["reasons"]] if first else []
+        attempts = view.attempts(show.db, task.id) if task else ()
+        report = attempts[-1].report if attempts else None
+        found.append(
+            {
+                "issue": number,
+                "story": seed.story,
+                "title": seed.title,
+                "labels": list(seed.labels),
+                "shows": seed.shows,
+                "decision": first.verdict if first else None,
+                "category": first.category if first else None,
+                "tier": first.tier if first else None,
+                "reasons": codes,
+                "state": str(task.state) if task else None,
+                "why": task.reason if task else (first.document["reasons"][0]["sentence"] if first else None),
+                "attempts": len(attempts),
+                "branch": task.branch if task else None,
+                "pull": task.pull_number if task else None,
+                "pull_url": task.pull_url if task else None,
+                "draft": report.draft if report and task and task.pull_number else None,
+                "proof": {check.name: str(check.verdict) for check in report.proof.checks} if report else {},
+                "comments": len(repository.issue(number).comments),
+            }
+        )
+    return found
+
+
+def label_to_start(show: Show) -> int | None:
+    """Return the milliseconds from the last webhook about the first issue's labels to its agent's start."""
+    number, task = show.scenario.diary.issues.get("docs"), show.scenario.task("docs")
+    if number is None or task is None:
+        return None
+    sent = [
+        delivery.delivered
+        for delivery in show.hub.deliveries
+        if delivery.event == "issues" and delivery.action == "labeled" and f'"number":{number},' in delivery.payload
+    ]
+    steps = view.attempts(show.db, task.id)[0].steps
+    started = steps.get("phase.agent", {}).get("at")
+    return None if not sent or started is None else int(started - 1000 * max(sent))
+
+
+def leftovers(show: Show) -> dict[str, list[str]]:
+    """Return what a finished demo must not leave behind: worktrees, branches of ours in mirrors, run directories."""
+    work = show.shop.work_dir
+    mirrors = sorted((work / "mirrors").glob("*.git"))
+    return {
+        "worktrees": [str(path) for mirror in mirrors for path in (mirror / "worktrees").glob("*")],
+        "branches": [
+            str(path.relative_to(mirror))
+            for mirror in mirrors
+            for path in (mirror / "refs" / "heads").rglob("*")
+            if path.is_file()
+        ],
+        "runs": [path.name for path in (work / "runs").glob("*")],
+    }
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotConfiguredError(
+                f"Another demo is running in {folder}.", hint="end it with Ctrl-C, or give --data-dir another directory"
+            ) from None
+        yield
+
+
+def _clear(folder: Path) -> bool:
+    """Make room for a new demo, or say that an interrupted one goes on."""
+    diary = Diary.at(folder / "diary.json")
+    if diary.path.exists() and not diary.finished:
+        return True
+    for path in folder.iterdir():
+        if path.name != "lock":
+            remove(path)
+    return False
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            if port == 0:
+                raise
+            raise NotConfiguredError(
+                f"Port {port} cannot be used: {error.strerror}.", hint="give another with --port, or 0 for a free one"
+            ) from error
+        listener.listen(128)
+        yield listener
+
+
+def _seed(hub: Hub, webhook_url: str) -> RegisteredApp:
+    """Make the organisation, its people, the repository and the installed app, unless they are there already."""
+    known = next(iter(hub.world.state.apps), None)
+    if known is not None:
+        app = hub.registered(known)
+        hub.set_webhook(app, url=webhook_url)
+        return app
+    hub.create_organization(OWNER)
+    for login in PEOPLE:
+        hub.create_user(login)
+    hub.create_repository(OWNER, NAME, FILES)
+    for login, role in PEOPLE.items():
+        hub.set_permission(REPOSITORY, login, role)
+    app = hub.create_app("remit", webhook_url, SECRET, PERMISSIONS, EVENTS, owner=OWNER)
+    hub.install(app, OWNER, by=MAINTAINER)
+    return app
+
+
+def _settings(folder: Path, hub: Hub, app: RegisteredApp, url: str) -> Settings:
+    return read_settings(
+        _env_file=None,
+        data_dir=folder / "remit",
+        database_url=f"sqlite:///{folder / 'remit' / 'remit.db'}",
+        github_url=hub.url,
+        app_id=app.app_id,
+        private_key=app.private_key_pem,
+        webhook_secret=app.webhook_secret,
+        host="127.0.0.1",
+        public_url=url,
+        runners=2,
+    )
+
+
+def _workshop(
+    settings: Settings, secrets: Callable[[], tuple[str, ...]], seconds: float
+) -> tuple[Workshop, tuple[str, ...]]:
+    """Return what the demo builds with: the strongest wall there is; for its own scripted agent none will do."""
+    environment = {"REMIT_DEMO_SECONDS": str(seconds)}
+    try:
+        return make_workshop(settings, secrets, environment), ()
+    except SandboxError as error:
+        note = f"No isolation works on this machine ({error.sentence}); the demo runs its own scripted agent without."
+        log.warning("demo.unconfined", why=error.sentence)
+        without = settings.model_copy(update={"sandbox": "none"})
+        return make_workshop(without, secrets, environment), (note,)
+
+
+def _policy(folder: Path, shop: Workshop, agent_user: str | None) -> Path:
+    """Write the demo server's policy: who works. The agent is put where its account can read it."""
+    tools = shop.work_dir / "tools"
+    tools.mkdir(mode=0o755, exist_ok=True)
+    script = tools / AGENT.name
+    shutil.copyfile(AGENT, script)
+    script.chmod(0o644)
+    python = interpreter(find_account(agent_user))
+    path = folder / "policy.yml"
+    path.write_text(
+        "version: 1\n"
+        f"weakest_wall: {shop.sandbox.wall}\n"
+        "retry_after_seconds: 0.5\n"
+        "agent:\n"
+        "  adapter: command\n"
+        f"  command: ['{python}', '{script}']\n"
+        f"  review: ['{python}', '{script}']\n"
+    )
+    return path
+
+
+@contextlib.contextmanager
+def _serving(site: Any, listener: socket.socket) -> Iterator[None]:
+    config = uvicorn.Config(
+        site, log_config=None, access_log=False, lifespan="on", server_header=False, timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-web", daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > until:
+            raise NotConfiguredError("The web process of the demo did not start.")
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def _redeliver(hub: Hub) -> None:
+    """Do what a sweep of the delivery log does: ask again for what was not acknowledged before the kill."""
+    answered = {delivery.guid for delivery in hub.deliveries if 200 <= delivery.status_code < 300}
+    for delivery in hub.deliveries:
+        if delivery.guid not in answered and delivery.status != "pending":
+            answered.add(delivery.guid)
+            hub.redeliver(delivery.id)
