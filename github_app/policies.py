@@ -5,6 +5,7 @@ A repository's file that cannot be read gives a policy under which nothing runs 
 
 from collections import OrderedDict
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
@@ -27,7 +28,7 @@ class Policies:
                 raw = server_file.read_bytes()
             except OSError as error:
                 raise NotConfiguredError(f"REMIT_POLICY_FILE cannot be read: {error}") from error
-            self._server = (Source.of(str(server_file), raw, "server", Layer.SERVER),)
+            self._server = (Source.of(str(server_file), raw, sha256(raw).hexdigest()[:12], Layer.SERVER),)
         self._base = read_policy(self._server)
         self._known: OrderedDict[str, Policy] = OrderedDict()
         self._lock = Lock()

@@ -1,0 +1,1 @@
+"""Who does the work: one small file per agent CLI, one registry."""

@@ -25,7 +25,7 @@ from github_app.core.decision import (
     WithdrawApprovals,
 )
 from github_app.core.events import CommentCreated
-from github_app.core.facts import Facts
+from github_app.core.facts import Facts, has
 from github_app.core.names import Permission, State, fold
 from github_app.core.policy import Policy
 from github_app.core.task import MOVES, Move, Task
@@ -47,7 +47,7 @@ def answer_command(event: CommentCreated, policy: Policy, facts: Facts, again: A
         return _ignored(policy, "comment.no_proposal", "There is no open proposal here that this could be about.")
     if not _may(said, policy, facts):
         return _refusal(
-            event, said, policy, facts, f"needs {_needed(said, policy)} permission; you have {person.permission}"
+            event, said, policy, facts, f"it needs {_needed(said, policy)} permission, and you have {has(person)}"
         )
     match said.verb.name:
         case "approve":
@@ -208,7 +208,7 @@ def _misspelt(event: CommentCreated, said: Misspelt, policy: Policy, facts: Fact
 
 
 def _refusal(event: CommentCreated, said: Command, policy: Policy, facts: Facts, problem: str) -> Decision:
-    reason = Reason(code="command.refused", sentence=f"`{said.verb.usage.split(' [')[0]}`: {problem}.")
+    reason = Reason(code="command.refused", sentence=f"`{said.verb.usage.split(' [')[0]}` did nothing: {problem}.")
     reply = _reply(event, said, "refused", (reason,))
     once = f"refused:{event.place.repository_id}:{event.number}:{facts.sender.id}:{said.verb.name}:{problem}"
     actions: tuple[Action, ...] = (*_seen(event, "-1"), replace(reply, once=once))

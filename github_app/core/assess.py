@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from github_app.core.decision import Reason, Step, Verdict
 from github_app.core.digest import digest, subject
-from github_app.core.facts import Facts, Issue, Label, Person, Repository
+from github_app.core.facts import Facts, Issue, Label, Person, Repository, has
 from github_app.core.names import Category, Mode, Permission, Tier, fold
 from github_app.core.neutral import cut
 from github_app.core.policy import Policy, Rule
@@ -243,7 +243,7 @@ def _authority(
         trace.stricter(Tier.PROPOSED, "labeller", "labeller.bot", sentence, policy.origin("people.bots"))
     elif who.permission < policy.people.propose:
         sentence = (
-            f"`{starter.name}` was set on behalf of {who.login}, who has {who.permission} permission here; "
+            f"`{starter.name}` was set on behalf of {who.login}, who has {has(who)} here; "
             f"it starts nothing until somebody with {policy.people.propose} sets it."
         )
         return trace.stop(Verdict.IGNORE, "labeller", "labeller.untrusted", sentence, policy.origin("people.propose"))
@@ -274,7 +274,7 @@ def _writer(trace: _Trace, check: str, person: Person, code: str, did: str) -> N
     if person.human and person.permission >= Permission.WRITE:
         trace.passed(check, f"{person.login}, {person.permission}")
     else:
-        sentence = f"{person.login} {did} and has {person.permission} permission: at most a proposal."
+        sentence = f"{person.login} {did} and has {has(person)}: at most a proposal."
         trace.stricter(Tier.PROPOSED, check, code, sentence)
 
 

@@ -20,6 +20,11 @@ class Person:
     permission: Permission
 
 
+def has(person: Person) -> str:
+    """Return a person's permission as a sentence says it."""
+    return f"{'no' if person.permission is Permission.NONE else person.permission} permission"
+
+
 NOBODY = Person(id=UserId(0), login="ghost", human=False, permission=Permission.NONE)
 
 

@@ -88,8 +88,8 @@ def cut(text: str, limit: int) -> str:
     """Return at most `limit` characters, saying how many are missing."""
     if len(text) <= limit:
         return text
-    note = f"\n… ({len(text) - limit} more characters)"
-    return text[: max(0, limit - len(note))] + note
+    kept = max(0, limit - len(f"\n… ({len(text)} more characters)"))
+    return f"{text[:kept]}\n… ({len(text) - kept} more characters)"
 
 
 def cut_line(text: str, limit: int) -> str:

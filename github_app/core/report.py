@@ -16,6 +16,8 @@ from github_app.core.proof import AttemptReport, Check, Finding, Proof, Review, 
 from github_app.core.task import Task
 
 COMMENT_LIMIT = 65_000
+ALL_OURS = frozenset({"duplicate.title", "issue.linked_pull"})
+BUILT_IN = "built in"  # what `Policy.origin` says of a key that nobody wrote
 STATE_LABELS = {
     State.HELD: ("remit:held", "d4a72c", "Waits for an approval"),
     State.DEFERRED: ("remit:queued", "c5def5", "Waits for its turn"),
@@ -48,9 +50,11 @@ def marker(kind: str, key: int | str) -> str:
 def status_comment(status: Status) -> str:
     """Return the one comment that is edited in place for as long as a task lives."""
     task, report = status.task, status.report
-    lines = [marker("status", task.id), f"**{_headline(task)}** {inert(task.reason, limit=600)}", ""]
+    lines = [marker("status", task.id), _standing(task), ""]
     lines.append(f"Task {task.id} · {task.category} · {task.tier}" + _attempts(task))
-    if task.pull_number is not None:
+    if task.state is State.HELD and task.expires_at is not None:
+        lines[-1] += f" · expires on {day(task.expires_at)}"
+    if task.pull_number is not None and task.state is not State.IN_REVIEW:
         lines.append(f"\nPull request: #{task.pull_number}")
     if report is not None and report.proof.checks:
         lines += ["", proof_table(report.proof)]
@@ -62,25 +66,23 @@ def status_comment(status: Status) -> str:
 
 def proposal_comment(proposal: Propose, task_id: TaskId) -> str:
     """Return the comment that asks for an approval: what would run, for whom, within what, and the digest of it."""
-    changed = ""
+    changed = removed = ""
     if proposal.changed:
-        said = ", ".join(proposal.changed)
-        changed = f"An earlier proposal or approval is void: {said}.\n\n"
-    removed = (
-        "Removed from the text, because a reader of the page does not see it: " + ", ".join(proposal.removed) + ".\n\n"
-        if proposal.removed
-        else ""
-    )
-    needed = "one approval" if proposal.approvals_needed == 1 else f"{proposal.approvals_needed} approvals"
+        changed = f"What was proposed or approved before is void: {', '.join(proposal.changed)}.\n\n"
+    if proposal.removed:
+        removed = f"Left out of what the agent gets: {', '.join(proposal.removed)}.\n\n"
+    needed = "one approval is" if proposal.approvals_needed == 1 else f"{proposal.approvals_needed} approvals are"
     head = (
         f"{marker('proposal', f'{task_id}:{proposal.digest}')}\n"
-        f"**Waits for approval** ({proposal.category}, {proposal.tier}). {changed}"
+        f"**Waits for approval** · {proposal.category}, {proposal.tier}\n\n{changed}"
         f"{reasons_list(proposal.reasons)}\n\n"
-        f"To let it run, {proposal.may_approve} comments (needed: {needed}), alone in a comment:\n\n"
+        "To approve, write a comment that is this and nothing else:\n\n"
         f"```text\n/approve {proposal.digest}\n```\n\n"
-        f"To decline: `/reject` and why. It expires on {day(proposal.expires_at)}. "
-        f"A run may take {proposal.minutes:g} minutes and {proposal.usd:g} USD, in an isolated worktree, and ends in a "
-        "pull request. Any edit of title or description voids the approval.\n\n"
+        f"To decline, comment `/reject` and why.\n\n"
+        f"- Who may approve: {inert_line(proposal.may_approve, limit=600)}; {needed} needed.\n"
+        f"- It expires on {day(proposal.expires_at)}. Editing the title or the description voids an approval.\n"
+        f"- The run may take {proposal.minutes:g} minutes and {proposal.usd:g} USD. It works in a worktree of its own "
+        "and ends in a pull request.\n\n"
         f"{removed}<details open><summary>Exactly what the agent will get</summary>\n\n"
     )
     tail = "\n\n</details>\n"
@@ -112,13 +114,13 @@ def reply_comment(reply: Reply, key: str, task: Task | None) -> str:
         case "refused" | "noted" | "unknown":
             lines += [f"{inert_line(reply.to)}: {_sentences(reply.reasons)}"]
             if reply.kind == "unknown":
-                lines += ["", help_table()]
+                lines[-1] += " `/remit help` lists them all."
     return cut("\n".join(lines), COMMENT_LIMIT)
 
 
 def reasons_list(reasons: Sequence[Reason]) -> str:
     """Return reasons as a list, each with its stable code and where the rule is written."""
-    return "\n".join(f"- {inert(r.sentence, limit=600)} (`{r.code}`{_at(r.origin)})" for r in reasons)
+    return "\n".join(f"- {_said(r.code, r.sentence)} (`{r.code}`{_at(r.origin)})" for r in reasons)
 
 
 def steps_table(steps: Sequence[Step]) -> str:
@@ -157,7 +159,7 @@ def pull_body(task: Task, report: AttemptReport, *, close_issue: bool, template:
     """Return a pull request's body; the only live reference in it is our own closing keyword."""
     closing = f"Closes #{task.issue_number}" if close_issue else f"For #{task.issue_number}"
     draft = (
-        "\n\n> This is a draft because its proof did not pass. Nothing here has been shown to work.\n"
+        "\n\n> This is a draft because its proof did not pass. Nothing here has been shown to work."
         if report.draft
         else ""
     )
@@ -171,7 +173,7 @@ def pull_body(task: Task, report: AttemptReport, *, close_issue: bool, template:
         "## Proof",
         proof_table(report.proof),
         "",
-        f"Base `{report.base}` · {task.category}, {task.tier} · requested by {inert_line(task.requester)} · "
+        f"Base `{(report.base or '')[:12]}` · {task.category}, {task.tier} · requested by {inert_line(task.requester)} · "
         f"task {task.id}, attempt {task.attempts} · digest `{task.digest}` · policy `{task.policy_version}` · "
         f"isolation: {inert_line(report.wall)}" + _cost(report),
     ]
@@ -194,21 +196,24 @@ def review_body(review: Review, report: AttemptReport, task: Task) -> str:
     if review.note:
         lines += [f"**The independent review could not be made:** {inert(review.note, limit=800)}", ""]
     elif review.findings:
-        counted = ", ".join(f"{n} {severity}" for severity, n in _count(review.findings).items())
+        counted = ", ".join(f"{n} {inert_line(word, limit=20)}" for word, n in _count(review.findings).items())
         lines += [f"**Independent review, advisory:** {counted}.", ""]
     else:
         lines += ["**Independent review, advisory:** nothing found.", ""]
     if review.summary:
         lines += [inert(review.summary, limit=3000), ""]
-    lines += [finding_line(finding) for finding in review.findings[:50]]
-    lines += ["", "Proof: " + ("passed." if report.proof.passed else "did not pass; see the pull request's table.")]
+    if review.findings:
+        lines += [*(finding_line(finding) for finding in review.findings[:50]), ""]
+    lines.append(
+        "The proof passed." if report.proof.passed else "The proof did not pass; see the pull request's table."
+    )
     return cut("\n".join(lines), COMMENT_LIMIT)
 
 
 def finding_line(finding: Finding) -> str:
     """Return one finding as a list item."""
     where = finding.path + (f":{finding.line}" if finding.line is not None else "")
-    return f"- **{finding.severity}** `{inert_line(where)}`: {inert(finding.sentence, limit=800)}"
+    return f"- **{inert_line(finding.severity, limit=20)}** `{inert_line(where)}`: {inert(finding.sentence, limit=800)}"
 
 
 def day(at: Instant) -> str:
@@ -244,7 +249,19 @@ def _headline(task: Task) -> str:
 
 
 def _status_line(task: Task) -> str:
-    return f"Task {task.id}: **{_headline(task)}** {inert(task.reason, limit=600)}"
+    return f"Task {task.id}: {_standing(task)}"
+
+
+def _standing(task: Task) -> str:
+    """Return the headline and the sentence behind it, without saying the same word twice."""
+    headline, why = _headline(task), _said(task.reason_code, task.reason)
+    word = headline.removesuffix(".")
+    return f"**{word}**{why.removeprefix(word)}" if why.startswith(f"{word} ") else f"**{headline}** {why}"
+
+
+def _said(code: str, sentence: str) -> str:
+    """Return a reason's sentence; only those made of nothing but our own words and numbers keep their references."""
+    return sentence if code in ALL_OURS else inert(sentence, limit=600)
 
 
 def _attempts(task: Task) -> str:
@@ -253,6 +270,8 @@ def _attempts(task: Task) -> str:
 
 def _check_row(check: Check) -> str:
     sign = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.COULD_NOT_RUN: "⚠️"}[check.verdict]
+    if not check.blocks:
+        sign = "➖"  # noqa: RUF001
     return f"| {inert_line(check.name)} | {sign} {check.verdict} | {inert_line(check.note, limit=300)} |"
 
 
@@ -263,11 +282,11 @@ def _cost(report: AttemptReport) -> str:
 
 
 def _sentences(reasons: Sequence[Reason]) -> str:
-    return " ".join(inert(r.sentence, limit=600) for r in reasons)
+    return " ".join(_said(r.code, r.sentence) for r in reasons)
 
 
 def _at(origin: str) -> str:
-    return f", {inert_line(origin)}" if origin else ""
+    return f", {inert_line(origin)}" if origin not in {"", BUILT_IN} else ""
 
 
 def _title(task: Task, *, limit: int) -> str:

@@ -125,7 +125,8 @@ def results(show: Show) -> list[dict[str, Any]]:
             continue
         decision = view.latest_decision(show.db, RepositoryId(repository.id), number)
         task = newest_task(show.db, RepositoryId(repository.id), number)
-        first = next((d for d in view.detail(show.db, task.id).decisions), decision) if task else decision
+        detail = None if task is None else view.detail(show.db, task.id)
+        first = detail.decisions[0] if detail is not None and detail.decisions else decision
         codes = [reason["code"] for reason in first.document["reasons"]] if first else []
         attempts = view.attempts(show.db, task.id) if task else ()
         report = attempts[-1].report if attempts else None

@@ -17,20 +17,20 @@ def graft(mirror: Mirror, name: str, *, base: Sha, head: Sha, paths: tuple[str, 
     """
     if not paths:
         raise GitError("nothing to graft")
-    listed = run_git(
-        ("ls-tree", "-r", "-z", check_sha(head), "--", *(f":(literal){p}" for p in paths)), git_dir=mirror.git_dir
-    )
+    listed = run_git(("ls-tree", "-r", "-z", check_sha(head), "--", *paths), git_dir=mirror.git_dir)
     entries = [entry for entry in listed.split(b"\0") if entry]
-    with TemporaryDirectory(prefix=f"remit-{name}-") as folder:
+    if len(entries) != len(paths):
+        raise GitError("the result lacks a file that was to be grafted")
+    who = {f"GIT_{role}_{fact}": text for role in ("AUTHOR", "COMMITTER") for fact, text in _NOBODY.items()}
+    with mirror.lock(), TemporaryDirectory(prefix=f"remit-{name}-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         run_git(("read-tree", check_sha(base)), git_dir=mirror.git_dir, env=index)
         lines = b"".join(_index_line(entry) for entry in entries)
         run_git(("update-index", "-z", "--index-info"), git_dir=mirror.git_dir, stdin=lines, env=index)
         tree = check_sha(run_git(("write-tree",), git_dir=mirror.git_dir, env=index).decode().strip())
-    who = {f"GIT_{role}_{fact}": text for role in ("AUTHOR", "COMMITTER") for fact, text in _NOBODY.items()}
-    said = run_git(
-        ("commit-tree", tree, "-p", check_sha(base), "-F", "-"), git_dir=mirror.git_dir, stdin=b"graft\n", env=who
-    )
+        said = run_git(
+            ("commit-tree", tree, "-p", check_sha(base), "-F", "-"), git_dir=mirror.git_dir, stdin=b"graft\n", env=who
+        )
     return check_sha(said.decode().strip())
 
 

@@ -1,0 +1,1 @@
+"""Where untrusted code runs: one file per backend, one registry, one guard per run."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from github_app.core.commands import parse as parse_command
 from github_app.core.decide import decide
 from github_app.core.events import (
     AccessLost,
@@ -22,7 +23,7 @@ from github_app.core.events import (
     StartRefused,
 )
 from github_app.core.facts import Facts, Person
-from github_app.core.names import Instant, Permission, RepositoryId, UserId
+from github_app.core.names import DeliveryId, Instant, Permission, RepositoryId, UserId
 from github_app.core.policy import Policy
 from github_app.errors import (
     GitHubRefusedError,
@@ -57,38 +58,62 @@ class Handler:
     policy_for: PolicyFor
 
     def handle(self, batch: Batch) -> None:
-        """Settle every delivery of a batch: the newest change of an issue decides for the older ones."""
-        superseded = set(batch.superseded)
-        for delivery in batch.deliveries:
-            if delivery.id not in superseded:
-                decides = delivery.event in {"issues", "remit.room", "remit.reconciled"}
-                self._settle(delivery, tuple(superseded) if decides else ())
+        """Settle every delivery of a batch: the newest change of an issue decides for the older ones.
 
-    def _settle(self, delivery: Delivery, superseded: tuple[int, ...]) -> None:
-        told = log.bind(delivery=delivery.guid, event=delivery.event)
+        What a person did goes before a look of our own, so that the person is answered.
+        """
+        read = [(delivery, event) for delivery in batch.deliveries if (event := self._read(delivery)) is not None]
+        changes = [delivery for delivery, event in read if isinstance(event, IssueChanged)]
+        decides = ([delivery for delivery in changes if not delivery.event.startswith(INTERNAL)] or changes)[-1:]
+        older = tuple(delivery for delivery in changes if delivery not in decides)
+        for delivery, event in read:
+            if delivery not in older:
+                self._settle(delivery, event, older if delivery in decides else ())
+
+    def _read(self, delivery: Delivery) -> Event | None:
+        """Return what happened, or None when the delivery is settled by that alone."""
         try:
             event = self._event(delivery)
-            if isinstance(event, NotOurs):
-                backlog.ignore(self.db, delivery.id, event.reason)
-                return
-            self._decide(delivery, event, superseded)
         except PayloadError as error:
-            told.warning("delivery.quarantined", why=error.sentence)
+            log.warning("delivery.quarantined", delivery=delivery.guid, kind=delivery.event, why=error.sentence)
             backlog.quarantine(self.db, delivery.id, error.sentence)
-        except RateLimitedError as error:
-            told.warning("delivery.waits", why=error.sentence, seconds=error.retry_after)
-            backlog.failed(self.db, delivery.id, error.sentence, self._later(error.retry_after))
+            return None
         except RemitError as error:
-            wait = min(300.0, 2.0**delivery.tries)
-            lost = backlog.failed(self.db, delivery.id, error.sentence, self._later(wait))
-            told.warning("delivery.failed", why=error.sentence, tries=delivery.tries, quarantined=lost)
+            self._later(delivery, (), error)
+            return None
+        if isinstance(event, NotOurs):
+            backlog.ignore(self.db, delivery.id, event.reason)
+            return None
+        if isinstance(event, CommentCreated) and parse_command(event.paragraphs) is None:
+            backlog.ignore(self.db, delivery.id, "says nothing to Remit")
+            return None
+        return event
+
+    def _settle(self, delivery: Delivery, event: Event, older: tuple[Delivery, ...]) -> None:
+        try:
+            self._decide(delivery, event, tuple(one.id for one in older))
+        except PayloadError as error:
+            log.warning("delivery.quarantined", delivery=delivery.guid, kind=delivery.event, why=error.sentence)
+            for one in (delivery, *older):
+                backlog.quarantine(self.db, one.id, error.sentence)
+        except RemitError as error:
+            self._later(delivery, older, error)
+
+    def _later(self, delivery: Delivery, older: tuple[Delivery, ...], error: RemitError) -> None:
+        """Give deliveries back for a while; GitHub being away is not held against them."""
+        away = isinstance(error, GitHubUnreachableError)
+        wait = error.retry_after if isinstance(error, RateLimitedError) else min(300.0, 2.0**delivery.tries)
+        until = Instant(self.db.now() + int(wait * 1000))
+        told = log.bind(delivery=delivery.guid, kind=delivery.event, why=error.sentence, seconds=wait)
+        lost = [backlog.failed(self.db, one.id, error.sentence, until, blame=not away) for one in (delivery, *older)]
+        told.warning("delivery.waits" if away else "delivery.failed", tries=delivery.tries, quarantined=any(lost))
 
     def _event(self, delivery: Delivery) -> Event | NotOurs:
         if delivery.event.startswith(INTERNAL):
             return event_from(delivery.event, delivery.body)
         return parse(delivery.event, delivery.body, self.github.own_user_id(delivery.installation_id))
 
-    def _decide(self, delivery: Delivery, event: Event, superseded: tuple[int, ...]) -> None:
+    def _decide(self, delivery: Delivery, event: Event, superseded: tuple[DeliveryId, ...]) -> None:
         gathered = self._gather(event)
         facts = gathered.facts if gathered is not None else self._bare(event)
         policy = self.policy_for(gathered)
@@ -97,7 +122,7 @@ class Handler:
         log.info(
             "delivery.decided",
             delivery=delivery.guid,
-            event=delivery.event,
+            kind=delivery.event,
             verdict=str(decision.verdict),
             reason=decision.reasons[0].code if decision.reasons else "",
             task=None if applied.task is None else applied.task.id,
@@ -146,6 +171,3 @@ class Handler:
                 return replace(facts, sender=who)
             case _:
                 return facts
-
-    def _later(self, seconds: float) -> Instant:
-        return Instant(self.db.now() + int(seconds * 1000))

@@ -216,7 +216,7 @@ class Worker:
 
     def _attempt_over(self, done: Future[None], free: threading.Semaphore) -> None:
         free.release()
-        error = done.exception()
+        error = None if done.cancelled() else done.exception()
         if error is not None:
             log.error("attempt.thread_died", error=repr(error))
         self.nudge()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from github_app.core.decision import Propose, React, Refresh, Reply
-from github_app.core.names import Instant, TaskId
+from github_app.core.names import Instant, State, TaskId
 from github_app.core.report import (
     STATE_LABELS,
     Status,
@@ -18,14 +18,15 @@ from github_app.core.report import (
     status_comment,
 )
 from github_app.core.task import Task
-from github_app.errors import GitHubRefusedError, LostAccessError, RateLimitedError, RemitError
+from github_app.errors import GitHubRefusedError, GitHubUnreachableError, LostAccessError, RateLimitedError, RemitError
 from github_app.github.client import GitHub
 from github_app.github.repository import RepositoryClient
 from github_app.log import get_log
 from github_app.store import outbox
 from github_app.store.outbox import Effect
 from github_app.store.session import Database
-from github_app.store.view import last_report, note_status_comment, task_now
+from github_app.store.tasks import annotate
+from github_app.store.view import get, last_report
 
 log = get_log("perform")
 
@@ -54,7 +55,9 @@ class Performer:
             told.warning("effect.refused", why=error.sentence)
             outbox.quarantine(self.db, effect.id, error.sentence)
         except RemitError as error:
-            lost = outbox.failed(self.db, effect.id, error.sentence, self._later(min(300.0, 2.0**effect.tries)))
+            away = isinstance(error, GitHubUnreachableError)
+            until = self._later(min(300.0, 2.0**effect.tries))
+            lost = outbox.failed(self.db, effect.id, error.sentence, until, blame=not away)
             told.warning("effect.failed", why=error.sentence, tries=effect.tries, quarantined=lost)
         else:
             outbox.done(self.db, effect.id, result)
@@ -73,7 +76,7 @@ class Performer:
                 body = proposal_comment(action, task_id)
                 return self._say(client, effect, action.number, marker("proposal", f"{task_id}:{action.digest}"), body)
             case Reply():
-                task = None if effect.task_id is None else task_now(self.db, effect.task_id)
+                task = None if effect.task_id is None else get(self.db, effect.task_id)
                 body = reply_comment(action, effect.key, task)
                 return self._say(client, effect, action.number, marker("reply", effect.key), body)
             case _:
@@ -85,10 +88,12 @@ class Performer:
         return {"comment": client.comment(number, body) if found is None else found}
 
     def _refresh(self, client: RepositoryClient, effect: Effect) -> dict[str, int]:
-        task = task_now(self.db, _known(effect.task_id))
+        task = get(self.db, _known(effect.task_id))
         if task is None:
             return {}
-        comment = self._status_comment(client, effect, task)
+        # While a task is held its proposal says everything; a second comment would only be noise.
+        told = task.state is State.HELD and task.status_comment_id is None
+        comment = {} if told else self._status_comment(client, effect, task)
         self._state_label(client, task)
         return comment
 
@@ -110,7 +115,8 @@ class Performer:
         if known is None:
             known = client.comment(task.issue_number, body)
         if known != task.status_comment_id:
-            note_status_comment(self.db, task.id, known)
+            noted = known
+            self.db.transaction(lambda session: annotate(session, task.id, status_comment_id=noted))
         return {"comment": known}
 
     def _state_label(self, client: RepositoryClient, task: Task) -> None:

@@ -1,0 +1,1 @@
+"""Schema migrations, run by `store/schema.py` inside one transaction."""

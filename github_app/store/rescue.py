@@ -1,0 +1,115 @@
+"""What time brings about: tasks of dead workers go back to the queue, proposals nobody answered expire.
+
+A lease that ran out is rescued anywhere; a dead process of this very host at once, by its pid, the kernel's start time
+and the boot. Rescuing locks the row, so a heartbeat that comes first wins and one that comes later learns it is lost.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from github_app.core.decision import Reason, Refresh
+from github_app.core.events import ApprovalExpired, Place
+from github_app.core.names import InstallationId, Instant, RepositoryId, State, TaskId
+from github_app.core.task import Move, Task
+from github_app.store.codec import event_body
+from github_app.store.inbox import NewDelivery, Recorded, record
+from github_app.store.outbox import put
+from github_app.store.presence import WorkerId, alive
+from github_app.store.session import Database
+from github_app.store.tables import IS_HELD, IS_RUNNING
+from github_app.store.tasks import TASK, Cause, count_interruption, move
+from github_app.store.waiting import wake
+
+PATIENCE = 3  # interruptions beyond the policy's retries before a task fails: it may be what kills the workers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescued:
+    """A task whose run was interrupted, as it stands now, and the fence that counts for nothing any more."""
+
+    task: Task
+    fence: int
+
+
+def reap(db: Database, here: WorkerId) -> list[Rescued]:
+    """Take back every running task whose lease ran out or whose worker on this host is dead."""
+
+    def work(session: Session) -> list[Rescued]:
+        db.lock(session)
+        now = db.now(session)
+        rows = session.execute(select(TASK).where(text(IS_RUNNING)).with_for_update()).mappings().all()
+        rescued = [_rescue(session, row, now) for row in rows if _interrupted(session, row, here, now)]
+        for ended in (one.task for one in rescued if one.task.state is State.FAILED):
+            wake(session, ended.installation_id, f"rescue-{ended.id}-{ended.fence}", now)
+        return rescued
+
+    return db.transaction(work)
+
+
+def expire_approvals(db: Database, *, limit: int = 100) -> int:
+    """Say of every held task whose time is over that it is; what that means is decided like any other event."""
+
+    def work(session: Session) -> int:
+        now = db.now(session)
+        sql = (
+            "SELECT id, version, installation_id, repository_id, repository, issue_number FROM task "  # noqa: S608
+            f"WHERE {IS_HELD} AND expires_at <= :now ORDER BY expires_at LIMIT :limit"
+        )
+        return sum(_expire(session, row, now) for row in session.execute(text(sql), {"now": now, "limit": limit}).all())
+
+    return db.transaction(work)
+
+
+def _interrupted(session: Session, row: Any, here: WorkerId, now: Instant) -> bool:
+    if row["lease_until"] is None:  # it reported its end; only a lost report leaves it here
+        guids = (f"attempt:{row['id']}:{row['fence']}", f"start:{row['id']}:{row['fence']}")
+        sql = "SELECT 1 FROM delivery WHERE state = 'pending' AND guid IN (:a, :b)"
+        return session.execute(text(sql), {"a": guids[0], "b": guids[1]}).first() is None
+    holder = WorkerId(name=row["worker"], host=row["worker_host"], pid=row["worker_pid"], start=row["worker_start"])
+    return row["lease_until"] < now or alive(holder, here) is False
+
+
+def _rescue(session: Session, row: Any, now: Instant) -> Rescued:
+    cause = Cause(actor="remit", at=now)
+    task_id = TaskId(row["id"])
+    if row["interruptions"] + 1 > row["retries"] + PATIENCE:
+        sentence = f"Interrupted {row['interruptions'] + 1} times; it may be what stops the workers."
+        reason = Reason(code="attempt.interrupted", sentence=sentence)
+        task = move(session, task_id, row["version"], Move.FAIL, reason, cause, {"last_failure": "interrupted"})
+    else:
+        reason = Reason(code="attempt.interrupted", sentence="Restarted after interruption.")
+        task = move(session, task_id, row["version"], Move.RETRY, reason, cause, {"run_after": now})
+        count_interruption(session, task_id)
+    place = Place(installation_id=task.installation_id, repository_id=task.repository_id, full_name=task.repository)
+    put(
+        session,
+        Refresh(task_id=task_id),
+        key=f"rescue:{task_id}:{task.fence}",
+        place=place,
+        number=task.issue_number,
+        task_id=task_id,
+        now=now,
+    )
+    return Rescued(task=task, fence=task.fence)
+
+
+def _expire(session: Session, row: Any, now: Instant) -> bool:
+    place = Place(
+        installation_id=InstallationId(row.installation_id),
+        repository_id=RepositoryId(row.repository_id),
+        full_name=row.repository,
+    )
+    delivery = NewDelivery(
+        guid=f"expired:{row.id}:{row.version}",
+        event="remit.approval_expired",
+        source="internal",
+        installation_id=place.installation_id,
+        repository_id=place.repository_id,
+        number=row.issue_number,
+        body=event_body(ApprovalExpired(place=place, task_id=TaskId(row.id))),
+        received_at=now,
+    )
+    return record(session, delivery) is Recorded.NEW
