@@ -4,6 +4,7 @@ A repository's file that cannot be read gives a policy under which nothing runs 
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from github_app.policy.layers import Layer, Source
 from github_app.policy.read import read_policy
 
 KEPT = 256
+OID = "blob"
 
 
 class Policies:
@@ -38,15 +40,30 @@ class Policies:
         """Return the policy of a repository that has none of its own."""
         return self._base
 
-    def policy_for(self, gathered: Gathered | None) -> Policy:
+    def policy_for(self, gathered: Gathered) -> Policy:
         """Return the policy of the repository that was looked at."""
-        if gathered is None or gathered.policy_oid is None:
+        if gathered.policy_oid is None:
             return self._base
+        return self._cached(gathered.policy_text, gathered.policy_oid)
+
+    def sources_of(self, gathered: Gathered) -> dict[str, str]:
+        """Return the texts that a policy was read from, as they are stored with the decisions made under it."""
+        texts = {source.path: source.text for source in self._server}
+        if gathered.policy_oid is not None and gathered.policy_text is not None:
+            texts |= {POLICY_PATH: gathered.policy_text, OID: gathered.policy_oid}
+        return texts
+
+    def policy_from(self, sources: Mapping[str, str] | None) -> Policy:
+        """Return the policy of stored texts: what was last known of a repository that is not looked at now."""
+        if not sources or POLICY_PATH not in sources:
+            return self._base
+        return self._cached(sources[POLICY_PATH], sources[OID])
+
+    def _cached(self, text: str | None, oid: str) -> Policy:
         with self._lock:
-            known = self._known.get(gathered.policy_oid)
+            known = self._known.get(oid)
             if known is None:
-                known = self._read(gathered.policy_text, gathered.policy_oid)
-                self._known[gathered.policy_oid] = known
+                known = self._known[oid] = self._read(text, oid)
                 while len(self._known) > KEPT:
                     self._known.popitem(last=False)
             return known

@@ -125,4 +125,3 @@ def read_settings(**given: object) -> Settings:
             for problem in error.errors(include_url=False, include_input=False, include_context=False)
         )
         raise NotConfiguredError(f"Wrong setting: {wrong}.", hint="see README, section Configuration") from None
-

@@ -103,7 +103,7 @@ def make_worker(settings: Settings, db: Database, github: GitHub, policies: Poli
     return Worker(
         db=db,
         identity=this_process(),
-        handler=Handler(db=db, github=github, policy_for=policies.policy_for),
+        handler=Handler(db=db, github=github, policies=policies),
         performer=Performer(db=db, github=github, public_url=settings.public_url),
         attempts=Attempts(
             db=db,

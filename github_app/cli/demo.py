@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -20,6 +21,7 @@ from github_app.demo.show import Show, demo, label_to_start, leftovers, results
 from github_app.log import configure_log
 
 LINES = 6
+NOT_A_TERMINAL = 130
 
 
 def show_demo(folder: Path, *, headless: bool, as_json: bool, port: int, seconds: float) -> int:
@@ -28,6 +30,8 @@ def show_demo(folder: Path, *, headless: bool, as_json: bool, port: int, seconds
     quiet = logging.CRITICAL if as_json else logging.ERROR
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(quiet))
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console = Console(stderr=as_json, width=NOT_A_TERMINAL)
     said: list[str] = []
     began = time.monotonic()
     with demo(folder, port=port, seconds=seconds, say=said.append) as show:
@@ -103,15 +107,14 @@ def _while(thread: threading.Thread, show: Callable[[], None]) -> None:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(show_lines=False, pad_edge=False)
+    table = Table(pad_edge=False, box=SIMPLE_HEAD)
     for name in ("issue", "title", "decision", "reason", "state", "branch", "pull"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=3 if name == "title" else None)
     for row in rows:
         pull = "" if row["pull"] is None else f"#{row['pull']}" + (" draft" if row["draft"] else "")
         reason = row["reasons"][0] if row["reasons"] else ""
-        decision = " ".join(part for part in (row["decision"], row["tier"]) if part)
         state, branch = row["state"] or "no task", row["branch"] or ""
-        table.add_row(f"#{row['issue']}", row["title"], decision, reason, state, branch, pull)
+        table.add_row(f"#{row['issue']}", row["title"], row["decision"] or "", reason, state, branch, pull)
     return table
 
 

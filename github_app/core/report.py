@@ -173,7 +173,7 @@ def pull_body(task: Task, report: AttemptReport, *, close_issue: bool, template:
         "## Proof",
         proof_table(report.proof),
         "",
-        f"Base `{(report.base or '')[:12]}` · {task.category}, {task.tier} · requested by {inert_line(task.requester)} · "
+        f"Base `{(report.base or '')[:12]}` · {task.category}, {task.tier} · for {inert_line(task.requester)} · "
         f"task {task.id}, attempt {task.attempts} · digest `{task.digest}` · policy `{task.policy_version}` · "
         f"isolation: {inert_line(report.wall)}" + _cost(report),
     ]

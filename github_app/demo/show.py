@@ -6,11 +6,12 @@ web process and the worker. A demo that was killed goes on where it was; a finis
 
 import contextlib
 import fcntl
+import json
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class Show:
 
 
 @contextlib.contextmanager
-def demo(folder: Path, *, port: int, seconds: float, say: Callable[[str], None]) -> Iterator[Show]:
+def demo(folder: Path, *, port: int, seconds: float, say: Callable[[str], None]) -> Generator[Show]:
     """Set the demo up in a folder of its own and run everything until the block ends.
 
     `seconds` is how long the scripted agent takes. Raises NotConfiguredError when another demo runs there.
@@ -160,11 +161,9 @@ def label_to_start(show: Show) -> int | None:
     number, task = show.scenario.diary.issues.get("docs"), show.scenario.task("docs")
     if number is None or task is None:
         return None
-    sent = [
-        delivery.delivered
-        for delivery in show.hub.deliveries
-        if delivery.event == "issues" and delivery.action == "labeled" and f'"number":{number},' in delivery.payload
-    ]
+    labelled = [d for d in show.hub.deliveries if (d.event, d.action) == ("issues", "labeled")]
+    payloads = [(delivery.delivered, json.loads(delivery.payload)) for delivery in labelled]
+    sent = [at for at, said in payloads if said["issue"]["number"] == number and said["sender"]["login"] == MAINTAINER]
     steps = view.attempts(show.db, task.id)[0].steps
     started = steps.get("phase.agent", {}).get("at")
     return None if not sent or started is None else int(started - 1000 * max(sent))
@@ -187,7 +186,7 @@ def leftovers(show: Show) -> dict[str, list[str]]:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Generator[None]:
     with (folder / "lock").open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -210,7 +209,7 @@ def _clear(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
+def _listening(port: int) -> Generator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -294,7 +293,7 @@ def _policy(folder: Path, shop: Workshop, agent_user: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def _serving(site: Any, listener: socket.socket) -> Iterator[None]:
+def _serving(site: Any, listener: socket.socket) -> Generator[None]:
     config = uvicorn.Config(
         site, log_config=None, access_log=False, lifespan="on", server_header=False, timeout_graceful_shutdown=3
     )

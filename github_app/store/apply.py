@@ -67,10 +67,11 @@ def apply(
     superseded: Sequence[int] = (),
     sources: Mapping[str, str] | None = None,
 ) -> Applied:
-    """Decide about a delivery and carry it out. `superseded` are older deliveries about the same issue, settled with it.
+    """Decide about a delivery and carry it out. `superseded` are older ones about the same issue, settled with it.
 
-    `sources` are the texts the policy was read from, kept once for each version. Raises StaleError when the delivery
-    was settled by somebody else in the meantime.
+    `sources` are the texts the policy was read from, kept once for each version; None says that the policy is only what
+    was last known, so that open tasks keep the limits they have. Raises StaleError when the delivery was settled by
+    somebody else in the meantime.
     """
 
     def work(session: Session) -> Applied:
@@ -78,7 +79,7 @@ def apply(
         _still_pending(session, delivery)
         known = facts.with_ledger(read_ledger(session, event, policy, facts))
         return _Application(db, session, delivery, event, policy, known).carry_out(
-            decide(event, policy, known), superseded, sources or {}
+            decide(event, policy, known), superseded, sources
         )
 
     return db.transaction(work)
@@ -96,16 +97,17 @@ class _Application:
         self.task = facts.ledger.task
         self.room_in: set[int] = set()
 
-    def carry_out(self, decision: Decision, superseded: Sequence[int], sources: Mapping[str, str]) -> Applied:
+    def carry_out(self, decision: Decision, superseded: Sequence[int], sources: Mapping[str, str] | None) -> Applied:
         session, facts = self.session, self.facts
         for change in decision.changes:
             self._change(change)
         stored = self._worth_storing(decision)
         if stored:
-            self._store(decision, sources)
+            self._store(decision, sources or {})
         for index, action in enumerate(decision.actions):
             self._put(action, index)
-        self._renew_limits()
+        if sources is not None:
+            self._renew_limits()
         for installation_id in sorted(self.room_in):
             wake(session, installation_id, f"d{self.delivery.id}", self.now)
         state = "handled" if stored else "ignored" if decision.verdict is Verdict.IGNORE else "superseded"

@@ -234,6 +234,14 @@ def policy_sources(db: Database, version: str) -> dict[str, str] | None:
         return session.execute(select(POLICY.c.sources).where(POLICY.c.version == version)).scalar_one_or_none()
 
 
+def last_policy(db: Database, repository_id: RepositoryId) -> dict[str, str] | None:
+    """Return the texts of the policy that the repository's newest task was last counted under."""
+    newest = select(TASK.c.limits_from).where(TASK.c.repository_id == repository_id).order_by(TASK.c.id.desc()).limit(1)
+    with db.read() as session:
+        version = session.execute(newest).scalar_one_or_none()
+    return None if version is None else policy_sources(db, version)
+
+
 def deliveries(
     db: Database, *, before: int | None = None, state: str | None = None, limit: int = PAGE
 ) -> list[DeliveryLine]:

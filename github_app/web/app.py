@@ -4,7 +4,7 @@ It loads neither githubkit nor the worker. Pages are shown only where the server
 loopback name: to whoever sits at this machine. Everybody else would need a sign-in, so for them there is nothing.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ def make_app(site: Site) -> Starlette:
     pages = Pages(db=site.db, github_url=site.github_url, counts=site.receiver.counts)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         site.inbox.start()
         for start in site.on_start:
             await run_in_threadpool(start)

@@ -54,7 +54,7 @@ class Attempts:
     db: Database
     github: GitHub
     shop: Workshop
-    policy_for: Callable[[Gathered | None], Policy]
+    policy_for: Callable[[Gathered], Policy]
     brief_of: Callable[[str], str]
     github_url: str
 

@@ -5,7 +5,7 @@ Used by an attempt for GitHub and by `remit run` on a local clone. What is built
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from github_app.agents.contract import AgentOutcome, AgentResult, Purpose
@@ -37,7 +37,7 @@ class Built:
 
 
 @contextlib.contextmanager
-def build(order: Order, shop: Workshop, live: LiveRun, progress: Progress) -> Iterator[Built]:
+def build(order: Order, shop: Workshop, live: LiveRun, progress: Progress) -> Generator[Built]:
     """Make one attempt and yield what came of it; the worktree is gone afterwards, on every path.
 
     Raises StoppedError when the attempt was stopped (the work is saved as a patch first), GitError and SandboxError

@@ -4,7 +4,6 @@ Each delivery of a batch is settled on its own, in order; a burst of changes of 
 newest. What cannot be handled now is given back with a delay; what can never be, is put aside for a person.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,16 +36,16 @@ from github_app.github.client import GitHub
 from github_app.github.gather import Gathered, gather_issue
 from github_app.github.webhook import NotOurs, parse
 from github_app.log import get_log
+from github_app.policies import Policies
 from github_app.store import backlog
 from github_app.store.apply import apply
 from github_app.store.backlog import Batch, Delivery
 from github_app.store.codec import event_from
 from github_app.store.session import Database
-from github_app.store.view import task_by_pull
+from github_app.store.view import last_policy, task_by_pull
 
 log = get_log("handle")
 INTERNAL = "remit."
-PolicyFor = Callable[[Gathered | None], Policy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ class Handler:
 
     db: Database
     github: GitHub
-    policy_for: PolicyFor
+    policies: Policies
 
     def handle(self, batch: Batch) -> None:
         """Settle every delivery of a batch: the newest change of an issue decides for the older ones.
@@ -116,8 +115,8 @@ class Handler:
     def _decide(self, delivery: Delivery, event: Event, superseded: tuple[DeliveryId, ...]) -> None:
         gathered = self._gather(event)
         facts = gathered.facts if gathered is not None else self._bare(event)
-        policy = self.policy_for(gathered)
-        applied = apply(self.db, delivery, event, policy, facts, decide, superseded=superseded)
+        policy, sources = self._policy(event, gathered)
+        applied = apply(self.db, delivery, event, policy, facts, decide, superseded=superseded, sources=sources)
         decision = applied.decision
         log.info(
             "delivery.decided",
@@ -127,6 +126,14 @@ class Handler:
             reason=decision.reasons[0].code if decision.reasons else "",
             task=None if applied.task is None else applied.task.id,
         )
+
+    def _policy(self, event: Event, gathered: Gathered | None) -> tuple[Policy, dict[str, str] | None]:
+        """Return the policy as it was read now with its texts, or the last that was known of the repository."""
+        if gathered is not None:
+            return self.policies.policy_for(gathered), self.policies.sources_of(gathered)
+        if isinstance(event, AccessLost):
+            return self.policies.base, None
+        return self.policies.policy_from(last_policy(self.db, event.place.repository_id)), None
 
     def _gather(self, event: Event) -> Gathered | None:
         """Read GitHub for events about an issue; a repository that is gone gives facts without an issue."""
