@@ -34,6 +34,7 @@ from core_example import (
 )
 
 from github_app.core import answers, assess, caps, decide, finish, start
+from github_app.core.commands import VERBS, Command
 from github_app.core.decision import CreateTask, MoveTask, RecordApproval, Verdict
 from github_app.core.facts import Ledger
 from github_app.core.names import Mode, State, Tier
@@ -94,7 +95,6 @@ def seen_as(monkeypatch, module, change):
 OUTSIDE = issue(author=OUTSIDER)
 EDITED = replace(HELD, issue=issue("bug", edited_at=NOW), comment_at=NOW - SECOND)
 HIDDEN = issue(body="<!-- x -->" + issue().body)
-BY_BOT = said("/approve", by=BOT)
 
 GUARDS = {
     "the author and last editor must have write": (
@@ -184,7 +184,7 @@ GUARDS = {
     "a comment is read by its grammar": (
         lambda: approves(said("do not /approve"), HELD),
         False,
-        lambda m: blind(m, answers__parse=lambda said: answers.Command(verb=_approve_verb(), argument="")),
+        lambda m: blind(m, answers__parse=lambda _: Command(verb=VERBS["approve"], argument="")),
         True,
     ),
     "a digest is named exactly": (
@@ -220,12 +220,6 @@ GUARDS = {
         True,
     ),
 }
-
-
-def _approve_verb():
-    from github_app.core.commands import VERBS
-
-    return VERBS["approve"]
 
 
 def _as_if_decided(known):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from core_example import BODY, BUG_FACTS, HEAD, NOW, OUTSIDER, READER, facts, having, issue, policy, said, task
+from core_example import BODY, BUG_FACTS, HEAD, NOW, OUTSIDER, READER, changed, facts, having, issue, policy, said, task
 
 from github_app.core.assess import assess
 from github_app.core.commands import VERBS
@@ -202,17 +202,17 @@ def test_no_text_is_too_long_for_a_comment_and_a_proposal_is_still_complete(unit
     assert text.endswith("</details>\n")
 
 
-HUGE = "x|`<@a #1\n" * 20_000
+HUGE = "x|`<@a #1\n" * 8_000
 
 
 def test_no_report_is_too_long_for_github():
-    checks = tuple(Check(name=HUGE, verdict=Verdict.FAILED, note=HUGE) for _ in range(400))
+    checks = tuple(Check(name=HUGE, verdict=Verdict.FAILED, note=HUGE) for _ in range(120))
     report = replace(REPORT, summary=HUGE, proof=Proof(checks=checks), wall=HUGE, sentence=HUGE)
-    findings = tuple(Finding(severity=HUGE, path=HUGE, line=1, sentence=HUGE) for _ in range(400))
+    findings = tuple(Finding(severity=HUGE, path=HUGE, line=1, sentence=HUGE) for _ in range(120))
     found = Review(summary=HUGE, note=HUGE, findings=findings)
     about = task(State.RUNNING, title=HUGE, reason=HUGE, requester=HUGE)
-    reasons = tuple(Reason(code="x", sentence=HUGE, origin=HUGE) for _ in range(200))
-    steps = tuple(Step(check="x", outcome="pass", found=HUGE, origin=HUGE) for _ in range(400))
+    reasons = tuple(Reason(code="x", sentence=HUGE, origin=HUGE) for _ in range(120))
+    steps = tuple(Step(check="x", outcome="pass", found=HUGE, origin=HUGE) for _ in range(120))
     texts = [
         status_comment(Status(task=about, report=report)),
         pull_body(about, report, close_issue=True, template=HUGE),

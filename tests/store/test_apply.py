@@ -307,7 +307,9 @@ def test_a_new_policy_counts_for_open_tasks_at_once(db):
     add_task(db, 1), add_task(db, 2)
     assert claim(db, WORKER) is not None
     assert claim(db, WORKER) is None
-    said(db, "g", deciding(verdict=Verdict.SKIP), 3, policy=caps(running_per_repository=2))
+    two = caps(running_per_repository=2)
+    known = replace(facts(3, now=db.now()), comment_at=db.now())
+    apply(db, delivered(db, "g", 3), changed(3), two, known, deciding(verdict=Verdict.SKIP), sources={})
     assert claim(db, WORKER) is not None
 
 

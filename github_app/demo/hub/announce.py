@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from github_app.demo.hub import shapes
+from github_app.demo.hub import pull_shapes, shapes
 from github_app.demo.hub.deliveries import Delivery
 from github_app.demo.hub.records import App, Installation, Issue, Repository
 from github_app.demo.hub.refusal import not_found
@@ -71,7 +71,7 @@ def announce_to(
 def announce_issue(world: World, action: str, where: Repository, about: Issue, sender: Actor, **parts: Any) -> None:
     """Mail an event of an issue, or of a pull request under its own event name."""
     if about.pull:
-        body = {"number": about.number, "pull_request": shapes.pull(world, where, about)}
+        body = {"number": about.number, "pull_request": pull_shapes.pull(world, where, about)}
         announce(world, "pull_request", action, where, sender, **body, **parts)
     else:
         announce(world, "issues", action, where, sender, issue=shapes.issue(world, where, about), **parts)

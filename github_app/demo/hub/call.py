@@ -4,6 +4,7 @@ A route is a plain function under the world's lock. It names what it needs (`iss
 any); its repository was found and checked before it is called.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,3 +184,18 @@ def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
             if match := one.pattern.fullmatch(path):
                 return one, match.groupdict()
     return None
+
+
+def parsed_body(body: bytes) -> Any:
+    """Return the JSON of a request, None for an empty one; refuse what is no JSON."""
+    if not body:
+        return None
+    try:
+        value = json.loads(body)
+    except ValueError as problem:
+        raise RefusedError(400, "Problems parsing JSON") from problem
+    if b"\\ud" in body.lower():
+        # Half a surrogate pair is valid JSON and no text: it becomes the replacement character.
+        text = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+        value = json.loads(text.decode("utf-16-le", "replace"))
+    return value

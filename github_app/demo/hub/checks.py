@@ -6,7 +6,7 @@ https://docs.github.com/en/rest/checks/runs
 from collections.abc import Mapping
 from typing import Any
 
-from github_app.demo.hub import shapes
+from github_app.demo.hub import pull_shapes
 from github_app.demo.hub.announce import announce, announce_to
 from github_app.demo.hub.records import App, CheckRun, Repository
 from github_app.demo.hub.refusal import RefusedError, invalid, not_found
@@ -104,9 +104,9 @@ def create(world: World, where: Repository, app: App, by: Actor, body: Mapping[s
         )
         _fill(world, made, body)
         where.check_runs.append(made)
-        announce(world, "check_run", "created", where, by, check_run=shapes.check_run(world, where, made))
+        announce(world, "check_run", "created", where, by, check_run=pull_shapes.check_run(world, where, made))
         if made.status == "completed":
-            announce(world, "check_run", "completed", where, by, check_run=shapes.check_run(world, where, made))
+            announce(world, "check_run", "completed", where, by, check_run=pull_shapes.check_run(world, where, made))
         return made
 
 
@@ -128,7 +128,7 @@ def update(world: World, where: Repository, app: App, by: Actor, one: CheckRun, 
         was = one.status
         _fill(world, one, body)
         if one.status == "completed" != was:
-            announce(world, "check_run", "completed", where, by, check_run=shapes.check_run(world, where, one))
+            announce(world, "check_run", "completed", where, by, check_run=pull_shapes.check_run(world, where, one))
 
 
 def press(world: World, where: Repository, one: CheckRun, identifier: str, by: Actor) -> None:
@@ -137,7 +137,7 @@ def press(world: World, where: Repository, one: CheckRun, identifier: str, by: A
         raise not_found()
     with world.change():
         parts = {
-            "check_run": shapes.check_run(world, where, one),
+            "check_run": pull_shapes.check_run(world, where, one),
             "requested_action": {"identifier": identifier},
         }
         announce_to(world, one.app_id, "check_run", "requested_action", where, by, parts)
@@ -146,5 +146,5 @@ def press(world: World, where: Repository, one: CheckRun, identifier: str, by: A
 def rerequest(world: World, where: Repository, one: CheckRun, by: Actor) -> None:
     """Press "Re-run": only the run's app hears of it."""
     with world.change():
-        shape = shapes.check_run(world, where, one)
+        shape = pull_shapes.check_run(world, where, one)
         announce_to(world, one.app_id, "check_run", "rerequested", where, by, {"check_run": shape})

@@ -20,7 +20,7 @@ from graphql import (
     validate,
 )
 
-from github_app.demo.hub import accounts, pulls, shapes
+from github_app.demo.hub import accounts, pull_shapes, pulls, shapes
 from github_app.demo.hub.apps import LEVELS
 from github_app.demo.hub.bare import Entry
 from github_app.demo.hub.credentials import reaches
@@ -302,7 +302,7 @@ class Root:
         }
 
     def _pull(self, where: Repository, one: Issue) -> Json:
-        extra = shapes.pull_of(one)
+        extra = pull_shapes.pull_of(one)
         state = "MERGED" if extra.merged_at else one.state.upper()
 
         def mergeable(_info: GraphQLResolveInfo) -> str:

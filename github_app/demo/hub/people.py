@@ -6,7 +6,7 @@ person by login. What a person may not do raises `RefusedError`, as the browser 
 
 from collections.abc import Iterable, Mapping
 
-from github_app.demo.hub import accounts, checks, issues, pulls, repositories, shapes
+from github_app.demo.hub import accounts, checks, issues, pull_shapes, pulls, repositories
 from github_app.demo.hub.bare import ZERO
 from github_app.demo.hub.records import Issue, Protection, Repository
 from github_app.demo.hub.refusal import RefusedError, invalid, not_found
@@ -367,5 +367,5 @@ class People:
         """Return the issues a pull request would close."""
         there = self._at(where)
         about = self.world.issue(there, number)
-        shapes.pull_of(about)
+        pull_shapes.pull_of(about)
         return pulls.closes(about)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from github_app.demo.hub import issues, shapes
+from github_app.demo.hub import issues, pull_shapes, shapes
 from github_app.demo.hub.announce import announce, announce_issue
 from github_app.demo.hub.bare import ZERO, FileChange
 from github_app.demo.hub.records import Issue, Pull, Repository, Review, ReviewComment
@@ -115,7 +115,7 @@ def branch_moved(world: World, where: Repository, ref: str, before: str, after: 
         branch = ref.removeprefix("refs/heads/")
         opened = [one for one in where.issues.values() if one.pull and one.state == "open"]
         for one in opened if branch != ref else ():
-            extra = shapes.pull_of(one)
+            extra = pull_shapes.pull_of(one)
             if extra.head_ref == branch and after == ZERO:
                 issues.close(world, where, one, by)
             elif extra.head_ref == branch:
@@ -132,7 +132,7 @@ def _contains(world: World, where: Repository, tip: str, commit: str) -> bool:
 
 
 def _merged(world: World, where: Repository, about: Issue, by: Actor, tip: str, commit: str) -> None:
-    extra = shapes.pull_of(about)
+    extra = pull_shapes.pull_of(about)
     extra.merged_at, extra.merged_by, extra.merge_commit_sha = world.now(), by.id, commit
     issues.note(world, about, "merged", by)
     issues.close(world, where, about, by)
@@ -159,7 +159,7 @@ def merge(
     `rebase` is refused as in a repository that does not allow it.
     https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
     """
-    extra = shapes.pull_of(about)
+    extra = pull_shapes.pull_of(about)
     if method == "rebase":
         raise RefusedError(405, "Rebase merges are not allowed on this repository.")
     if method not in ("merge", "squash"):
@@ -194,7 +194,7 @@ def merge(
 
 def set_draft(world: World, where: Repository, about: Issue, by: Actor, *, draft: bool) -> None:
     """Mark ready or make a draft; a button for people (and GraphQL), not in the REST API."""
-    extra = shapes.pull_of(about)
+    extra = pull_shapes.pull_of(about)
     with world.change():
         if extra.draft != draft:
             extra.draft = draft
@@ -203,7 +203,7 @@ def set_draft(world: World, where: Repository, about: Issue, by: Actor, *, draft
 
 def files(world: World, where: Repository, about: Issue) -> list[FileChange]:
     """Return what a pull request changes, from where it left its base."""
-    extra, bare = shapes.pull_of(about), world.bare(where)
+    extra, bare = pull_shapes.pull_of(about), world.bare(where)
     return bare.changes(bare.merge_base(extra.base_sha, extra.head_sha) or extra.base_sha, extra.head_sha)
 
 
@@ -226,7 +226,7 @@ def review(
 
     https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
     """
-    extra = shapes.pull_of(about)
+    extra = pull_shapes.pull_of(about)
     if event not in STATES:
         raise invalid("PullRequestReview", "event", "invalid")
     issues.check_body("PullRequestReview", body)
@@ -266,15 +266,15 @@ def _announce_review(
     world: World, action: str, where: Repository, about: Issue, one: Review, by: Actor, **parts: object
 ) -> None:
     # Webhooks spell the state in lower case, REST in capitals.
-    shape = shapes.review(world, where, about, one) | {"state": one.state.lower()}
-    pull = shapes.pull(world, where, about, full=False)
+    shape = pull_shapes.review(world, where, about, one) | {"state": one.state.lower()}
+    pull = pull_shapes.pull(world, where, about, full=False)
     announce(world, "pull_request_review", action, where, by, review=shape, pull_request=pull, **parts)
 
 
 def dismiss(world: World, where: Repository, about: Issue, review_id: int, by: Actor) -> Review:
     """Dismiss an approval or a request for changes."""
     with world.change():
-        for one in shapes.pull_of(about).reviews:
+        for one in pull_shapes.pull_of(about).reviews:
             if one.id == review_id:
                 if one.state not in ("APPROVED", "CHANGES_REQUESTED"):
                     raise _unprocessable("Can not dismiss a commented pull request review")
@@ -330,7 +330,7 @@ def _add_inline(
         updated_at=now,
         in_reply_to=in_reply_to,
     )
-    shapes.pull_of(about).review_comments.append(made)
+    pull_shapes.pull_of(about).review_comments.append(made)
     _announce_inline(world, "created", where, about, made, by)
     return made
 
@@ -339,8 +339,8 @@ def _announce_inline(
     world: World, action: str, where: Repository, about: Issue, one: ReviewComment, by: Actor, **parts: object
 ) -> None:
     said = {
-        "comment": shapes.review_comment(world, where, about, one),
-        "pull_request": shapes.pull(world, where, about, full=False),
+        "comment": pull_shapes.review_comment(world, where, about, one),
+        "pull_request": pull_shapes.pull(world, where, about, full=False),
     }
     announce(world, "pull_request_review_comment", action, where, by, **said, **parts)
 
@@ -349,7 +349,7 @@ def comment_on_line(
     world: World, where: Repository, about: Issue, by: Actor, one: Inline, in_reply_to: int | None = None
 ) -> ReviewComment:
     """Add a single comment to the diff, or an answer to one; GitHub wraps it in a review of its own."""
-    extra = shapes.pull_of(about)
+    extra = pull_shapes.pull_of(about)
     with world.change():
         writable(where)
         if in_reply_to is None:
@@ -385,7 +385,7 @@ def edit_line_comment(world: World, where: Repository, about: Issue, one: Review
 def delete_line_comment(world: World, where: Repository, about: Issue, one: ReviewComment, by: Actor) -> None:
     """Remove a comment on a line."""
     with world.change():
-        shapes.pull_of(about).review_comments.remove(one)
+        pull_shapes.pull_of(about).review_comments.remove(one)
         _announce_inline(world, "deleted", where, about, one, by)
 
 
@@ -402,7 +402,7 @@ def request_reviewers(
     world: World, where: Repository, about: Issue, who: Sequence[int], by: Actor, *, on: bool = True
 ) -> None:
     """Ask people for a review, or no longer."""
-    extra = shapes.pull_of(about)
+    extra = pull_shapes.pull_of(about)
     with world.change():
         for one in who:
             if on and one == about.author_id:

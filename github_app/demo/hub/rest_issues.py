@@ -5,7 +5,7 @@ https://docs.github.com/en/rest/issues, https://docs.github.com/en/rest/reaction
 
 from typing import Any
 
-from github_app.demo.hub import accounts, checks, issues, pulls, shapes
+from github_app.demo.hub import accounts, checks, issues, pull_shapes, pulls, shapes
 from github_app.demo.hub.call import Answer, Call, route
 from github_app.demo.hub.records import Comment, Issue, Reaction, ReviewComment, TimelineItem
 from github_app.demo.hub.refusal import invalid, malformed
@@ -316,13 +316,13 @@ def get_timeline(call: Call) -> Answer:
 def create_check_run(call: Call) -> Answer:
     """Make a check run."""
     made = checks.create(call.world, call.where, call.own_app, call.actor, call.fields())
-    return Answer(201, shapes.check_run(call.world, call.where, made))
+    return Answer(201, pull_shapes.check_run(call.world, call.where, made))
 
 
 @route("GET", f"{REPO}/check-runs/{{run}}", needs="checks:read")
 def get_check_run(call: Call) -> Answer:
     """Answer with a check run."""
-    return Answer(200, shapes.check_run(call.world, call.where, checks.find(call.where, call.number("run"))))
+    return Answer(200, pull_shapes.check_run(call.world, call.where, checks.find(call.where, call.number("run"))))
 
 
 @route("PATCH", f"{REPO}/check-runs/{{run}}", needs="checks:write")
@@ -330,7 +330,7 @@ def patch_check_run(call: Call) -> Answer:
     """Change a check run."""
     found = checks.find(call.where, call.number("run"))
     checks.update(call.world, call.where, call.own_app, call.actor, found, call.fields())
-    return Answer(200, shapes.check_run(call.world, call.where, found))
+    return Answer(200, pull_shapes.check_run(call.world, call.where, found))
 
 
 @route("GET", f"{REPO}/check-runs/{{run}}/annotations", needs="checks:read")
@@ -346,4 +346,4 @@ def list_check_runs(call: Call) -> Answer:
     latest = {(one.app_id, one.name): one for one in call.where.check_runs if one.head_sha == sha}
     wanted = call.query.get("check_name")
     found = [one for one in latest.values() if wanted in (None, one.name)]
-    return call.page(found, lambda one: shapes.check_run(call.world, call.where, one), wrap="check_runs")
+    return call.page(found, lambda one: pull_shapes.check_run(call.world, call.where, one), wrap="check_runs")

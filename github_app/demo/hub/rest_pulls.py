@@ -5,7 +5,7 @@ https://docs.github.com/en/rest/pulls
 
 from typing import Any
 
-from github_app.demo.hub import accounts, issues, pulls, shapes
+from github_app.demo.hub import accounts, issues, pull_shapes, pulls, shapes
 from github_app.demo.hub.call import Answer, Call, route
 from github_app.demo.hub.records import Issue, Review
 from github_app.demo.hub.refusal import RefusedError, invalid, malformed, not_found
@@ -34,13 +34,13 @@ def list_pulls(call: Call) -> Answer:
         whose, colon, name = head.partition(":")
         # GitHub ignores a filter without `owner:`.
         if colon:
-            found = [one for one in found if (owner, shapes.pull_of(one).head_ref) == (whose.lower(), name)]
+            found = [one for one in found if (owner, pull_shapes.pull_of(one).head_ref) == (whose.lower(), name)]
     if base := call.query.get("base"):
-        found = [one for one in found if shapes.pull_of(one).base_ref == base]
+        found = [one for one in found if pull_shapes.pull_of(one).base_ref == base]
     sort = {"updated": "updated_at"}.get(call.query.get("sort", "created"), "created_at")
     newest_first = call.query.get("direction", "desc" if sort == "created_at" else "asc") != "asc"
     found.sort(key=lambda one: (getattr(one, sort), one.number), reverse=newest_first)
-    return call.page(found, lambda one: shapes.pull(call.world, call.where, one, full=False))
+    return call.page(found, lambda one: pull_shapes.pull(call.world, call.where, one, full=False))
 
 
 @route("POST", PULLS, needs=WRITE)
@@ -59,14 +59,14 @@ def create_pull(call: Call) -> Answer:
         body=call.text("body"),
         draft=call.flag("draft"),
     )
-    shape = shapes.pull(call.world, call.where, made)
+    shape = pull_shapes.pull(call.world, call.where, made)
     return Answer(201, shape, {"Location": shape["url"]})
 
 
 @route("GET", PULL, needs=READ)
 def get_pull(call: Call) -> Answer:
     """Answer with a pull request."""
-    return Answer(200, shapes.pull(call.world, call.where, pull(call)))
+    return Answer(200, pull_shapes.pull(call.world, call.where, pull(call)))
 
 
 @route("PATCH", PULL, needs=WRITE)
@@ -81,26 +81,26 @@ def patch_pull(call: Call) -> Answer:
             tip = call.world.bare(call.where).branch(base)
             if tip is None:
                 raise invalid("PullRequest", "base", "invalid")
-            shapes.pull_of(found).base_ref, shapes.pull_of(found).base_sha = base, tip
+            pull_shapes.pull_of(found).base_ref, pull_shapes.pull_of(found).base_sha = base, tip
         if state == "closed":
             issues.close(call.world, call.where, found, call.actor)
         elif state == "open":
             issues.reopen(call.world, call.where, found, call.actor)
-    return Answer(200, shapes.pull(call.world, call.where, found))
+    return Answer(200, pull_shapes.pull(call.world, call.where, found))
 
 
 @route("GET", f"{PULL}/files", needs=READ)
 def list_files(call: Call) -> Answer:
     """Answer with the changed files."""
     found = pull(call)
-    head = shapes.pull_of(found).head_sha
+    head = pull_shapes.pull_of(found).head_sha
     return call.page(pulls.files(call.world, call.where, found), lambda one: file_shape(call, one, head))
 
 
 @route("GET", f"{PULL}/commits", needs=READ)
 def list_commits(call: Call) -> Answer:
     """Answer with the commits, oldest first."""
-    extra = shapes.pull_of(pull(call))
+    extra = pull_shapes.pull_of(pull(call))
     bare = call.world.bare(call.where)
     return call.page(bare.commits(extra.base_sha, extra.head_sha), lambda one: commit_shape(call, one))
 
@@ -108,7 +108,7 @@ def list_commits(call: Call) -> Answer:
 @route("GET", f"{PULL}/merge", needs=READ)
 def is_merged(call: Call) -> Answer:
     """Answer 204 when merged."""
-    if shapes.pull_of(pull(call)).merged_at is None:
+    if pull_shapes.pull_of(pull(call)).merged_at is None:
         raise not_found()
     return Answer(204)
 
@@ -164,12 +164,12 @@ def create_review(call: Call) -> Answer:
         commit_id=call.text("commit_id"),
         comments=[_inline(one) for one in comments],
     )
-    return Answer(200, shapes.review(call.world, call.where, found, made))
+    return Answer(200, pull_shapes.review(call.world, call.where, found, made))
 
 
 def _review(call: Call) -> tuple[Issue, Review]:
     found, number = pull(call), call.number("review")
-    for one in shapes.pull_of(found).reviews:
+    for one in pull_shapes.pull_of(found).reviews:
         if one.id == number:
             return found, one
     raise not_found()
@@ -179,13 +179,15 @@ def _review(call: Call) -> tuple[Issue, Review]:
 def list_reviews(call: Call) -> Answer:
     """Answer with the reviews, oldest first."""
     found = pull(call)
-    return call.page(shapes.pull_of(found).reviews, lambda one: shapes.review(call.world, call.where, found, one))
+    return call.page(
+        pull_shapes.pull_of(found).reviews, lambda one: pull_shapes.review(call.world, call.where, found, one)
+    )
 
 
 @route("GET", f"{PULL}/reviews/{{review}}", needs=READ)
 def get_review(call: Call) -> Answer:
     """Answer with a review."""
-    return Answer(200, shapes.review(call.world, call.where, *_review(call)))
+    return Answer(200, pull_shapes.review(call.world, call.where, *_review(call)))
 
 
 @route("PUT", f"{PULL}/reviews/{{review}}", needs=WRITE)
@@ -195,7 +197,7 @@ def put_review(call: Call) -> Answer:
     if one.author_id != call.actor.id:
         raise RefusedError(403, "You are not allowed to update this review.")
     pulls.edit_review(call.world, call.where, found, one, text_field(call.fields().get("body"), "body"), call.actor)
-    return Answer(200, shapes.review(call.world, call.where, found, one))
+    return Answer(200, pull_shapes.review(call.world, call.where, found, one))
 
 
 @route("PUT", f"{PULL}/reviews/{{review}}/dismissals", needs=WRITE)
@@ -203,23 +205,23 @@ def dismiss_review(call: Call) -> Answer:
     """Dismiss a review."""
     found, one = _review(call)
     pulls.dismiss(call.world, call.where, found, one.id, call.actor)
-    return Answer(200, shapes.review(call.world, call.where, found, one))
+    return Answer(200, pull_shapes.review(call.world, call.where, found, one))
 
 
 @route("GET", f"{PULL}/reviews/{{review}}/comments", needs=READ)
 def list_comments_of_review(call: Call) -> Answer:
     """Answer with the inline comments of one review."""
     found, under = _review(call)
-    mine = [one for one in shapes.pull_of(found).review_comments if one.review_id == under.id]
-    return call.page(mine, lambda one: shapes.review_comment(call.world, call.where, found, one))
+    mine = [one for one in pull_shapes.pull_of(found).review_comments if one.review_id == under.id]
+    return call.page(mine, lambda one: pull_shapes.review_comment(call.world, call.where, found, one))
 
 
 @route("GET", f"{PULL}/comments", needs=READ)
 def list_review_comments(call: Call) -> Answer:
     """Answer with all inline comments."""
     found = pull(call)
-    listed = shapes.pull_of(found).review_comments
-    return call.page(listed, lambda one: shapes.review_comment(call.world, call.where, found, one))
+    listed = pull_shapes.pull_of(found).review_comments
+    return call.page(listed, lambda one: pull_shapes.review_comment(call.world, call.where, found, one))
 
 
 @route("POST", f"{PULL}/comments", needs=WRITE)
@@ -231,7 +233,7 @@ def create_review_comment(call: Call) -> Answer:
         raise invalid("PullRequestReviewComment", "commit_id", "missing_field")
     told: dict[str, Any] = fields if answered is None else {"path": "", "line": 0, "body": fields.get("body")}
     made = pulls.comment_on_line(call.world, call.where, found, call.actor, _inline(told), answered)
-    return Answer(201, shapes.review_comment(call.world, call.where, found, made))
+    return Answer(201, pull_shapes.review_comment(call.world, call.where, found, made))
 
 
 @route("POST", f"{PULL}/comments/{{comment}}/replies", needs=WRITE)
@@ -240,14 +242,14 @@ def reply(call: Call) -> Answer:
     found = pull(call)
     told = pulls.Inline(path="", line=0, body=text_field(call.fields().get("body"), "body"))
     made = pulls.comment_on_line(call.world, call.where, found, call.actor, told, call.number("comment"))
-    return Answer(201, shapes.review_comment(call.world, call.where, found, made))
+    return Answer(201, pull_shapes.review_comment(call.world, call.where, found, made))
 
 
 @route("GET", f"{PULLS}/comments/{{comment}}", needs=READ)
 def get_review_comment(call: Call) -> Answer:
     """Answer with an inline comment."""
     found, one = pulls.find_line_comment(call.where, call.number("comment"))
-    return Answer(200, shapes.review_comment(call.world, call.where, found, one))
+    return Answer(200, pull_shapes.review_comment(call.world, call.where, found, one))
 
 
 @route("PATCH", f"{PULLS}/comments/{{comment}}", needs=WRITE)
@@ -256,7 +258,7 @@ def patch_review_comment(call: Call) -> Answer:
     found, one = pulls.find_line_comment(call.where, call.number("comment"))
     body = text_field(call.fields().get("body"), "body")
     pulls.edit_line_comment(call.world, call.where, found, one, body, call.actor)
-    return Answer(200, shapes.review_comment(call.world, call.where, found, one))
+    return Answer(200, pull_shapes.review_comment(call.world, call.where, found, one))
 
 
 @route("DELETE", f"{PULLS}/comments/{{comment}}", needs=WRITE)
@@ -284,7 +286,7 @@ def _reviewers(call: Call) -> list[int]:
 @route("GET", f"{PULL}/requested_reviewers", needs=READ)
 def list_reviewers(call: Call) -> Answer:
     """Answer with who was asked."""
-    asked = shapes.pull_of(pull(call)).requested_reviewers
+    asked = pull_shapes.pull_of(pull(call)).requested_reviewers
     return Answer(200, {"users": [shapes.user_of(call.world, one) for one in asked], "teams": []})
 
 
@@ -293,7 +295,7 @@ def request_reviewers(call: Call) -> Answer:
     """Ask people for a review."""
     found = pull(call)
     pulls.request_reviewers(call.world, call.where, found, _reviewers(call), call.actor)
-    return Answer(201, shapes.pull(call.world, call.where, found, full=False))
+    return Answer(201, pull_shapes.pull(call.world, call.where, found, full=False))
 
 
 @route("DELETE", f"{PULL}/requested_reviewers", needs=WRITE)
@@ -301,4 +303,4 @@ def unrequest_reviewers(call: Call) -> Answer:
     """Ask no longer."""
     found = pull(call)
     pulls.request_reviewers(call.world, call.where, found, _reviewers(call), call.actor, on=False)
-    return Answer(200, shapes.pull(call.world, call.where, found, full=False))
+    return Answer(200, pull_shapes.pull(call.world, call.where, found, full=False))

@@ -30,7 +30,7 @@ from github_app.demo.hub import (
     rest_pulls,
     rest_repositories,
 )
-from github_app.demo.hub.call import Answer, Call, find_route
+from github_app.demo.hub.call import Answer, Call, find_route, parsed_body
 from github_app.demo.hub.faults import Fault, How
 from github_app.demo.hub.records import App, Installation, Repository, Token
 from github_app.demo.hub.refusal import RefusedError, not_found
@@ -183,7 +183,7 @@ class Doors:
                 caller = self._caller(request.headers.get("authorization", ""))
                 self._sign(record, caller)
                 self._limit(caller.name, resource, now, fault, free=free)
-                record.body = _parsed(body)
+                record.body = parsed_body(body)
                 try:
                     answer = (
                         self._graph(caller, record.body) if graph else self._rest(request, path, caller, record.body)
@@ -387,7 +387,7 @@ class Doors:
         https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
         """
         manifest = dict(parse_qsl(body.decode(errors="replace"))).get("manifest", "")
-        told = _parsed(manifest.encode())
+        told = parsed_body(manifest.encode())
         if not isinstance(told, dict) or not isinstance(told.get("redirect_url"), str):
             raise RefusedError(422, "Invalid GitHub App configuration")
         person = next((one for one in self.world.state.accounts.values() if one.kind == "User"), None)
@@ -427,20 +427,6 @@ def _answer_at_once(fault: Fault | None) -> None:
 def _slow_down(fault: Fault | None) -> None:
     if fault and fault.how in (How.PRIMARY_LIMIT, How.SECONDARY_LIMIT):
         raise RefusedError(429, "Too Many Requests", headers={"Retry-After": str(int(fault.seconds or 60))})
-
-
-def _parsed(body: bytes) -> Any:
-    if not body:
-        return None
-    try:
-        value = json.loads(body)
-    except ValueError as problem:
-        raise RefusedError(400, "Problems parsing JSON") from problem
-    if b"\\ud" in body.lower():
-        # Half a surrogate pair is valid JSON and no text: it becomes the replacement character.
-        text = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
-        value = json.loads(text.decode("utf-16-le", "replace"))
-    return value
 
 
 def _json(answer: Answer) -> Response:
