@@ -39,7 +39,7 @@ clean: ## remove what the targets above made
 define require
 	@command -v git >/dev/null || { echo "remit needs git 2.38 or newer, and there is none; install git" >&2; exit 3; }
 	@command -v $(PYTHON) >/dev/null || { echo "remit needs Python 3.11 or newer, and there is no $(PYTHON)" >&2; exit 3; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "remit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1); try make PYTHON=python3.12" >&2; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "remit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1 | head -n 1); try make PYTHON=python3.12" >&2; exit 3; }
 endef
 
 $(VENV)/.run: uv.lock requirements.txt pyproject.toml
@@ -48,7 +48,7 @@ $(VENV)/.run: uv.lock requirements.txt pyproject.toml
 		uv sync -q --frozen --no-default-groups --extra postgres --python $(PYTHON); \
 	else \
 		test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; install its venv package" >&2; exit 3; }; \
-		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt && \
+		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.txt && \
 		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
 	fi
 	@touch $@
@@ -59,7 +59,7 @@ $(VENV)/.dev: uv.lock requirements-dev.txt pyproject.toml
 		uv sync -q --frozen --extra postgres --python $(PYTHON); \
 	else \
 		test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; install its venv package" >&2; exit 3; }; \
-		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt && \
 		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
 	fi
 	@touch $@ $(VENV)/.run

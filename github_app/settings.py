@@ -5,7 +5,7 @@ the field's name in upper case; two also answer to the names that hosting platfo
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -14,13 +14,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from github_app.errors import NotConfiguredError
 
 SHORTEST_SECRET = 16
+PLATFORM_NAMES = frozenset({"DATABASE_URL", "PORT"})
 
 
 class Settings(BaseSettings):
     """All settings; the description of each field is its documentation."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REMIT_", env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix="REMIT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(default=Path("data"), description="Database, logs and saved patches; made when missing.")
@@ -54,7 +60,15 @@ class Settings(BaseSettings):
     burst_milliseconds: int = Field(
         default=250, ge=0, le=5000, description="How long to collect a burst of labels into one decision."
     )
-    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error."
+    )
+
+    @field_validator("private_key", "private_key_previous")
+    @classmethod
+    def _on_lines(cls, key: SecretStr | None) -> SecretStr | None:
+        r"""Give a key its lines back: many platforms keep a variable on one, with `\n` written out."""
+        return None if key is None else SecretStr(key.get_secret_value().replace("\\n", "\n").strip() + "\n")
 
     @field_validator("webhook_secret", "webhook_secret_previous")
     @classmethod
@@ -106,11 +120,15 @@ class Settings(BaseSettings):
 
     def require(self, *names: str) -> None:
         """Raise NotConfiguredError naming every one of these settings that is missing."""
-        missing = [f"REMIT_{name.upper()}" for name in names if getattr(self, name) is None]
+        missing = [
+            "REMIT_PRIVATE_KEY or REMIT_PRIVATE_KEY_FILE" if name == "private_key" else f"REMIT_{name.upper()}"
+            for name in names
+            if getattr(self, name) is None
+        ]
         if missing:
             raise NotConfiguredError(
                 f"Not configured: {', '.join(missing)}.",
-                hint="put them into the environment or a file .env (README, section Configuration); "
+                hint="set each in the environment or in a file .env (README, section Configuration); "
                 "`remit demo` needs none of them",
             )
 
@@ -121,7 +139,16 @@ def read_settings(**given: object) -> Settings:
         return Settings(**given)  # ty: ignore[invalid-argument-type]
     except ValidationError as error:
         wrong = "; ".join(
-            f"REMIT_{'_'.join(str(part) for part in problem['loc']).upper() or 'SETTINGS'}: {problem['msg']}"
+            _told(problem["loc"], problem["msg"])
             for problem in error.errors(include_url=False, include_input=False, include_context=False)
         )
         raise NotConfiguredError(f"Wrong setting: {wrong}.", hint="see README, section Configuration") from None
+
+
+def _told(where: tuple[int | str, ...], problem: str) -> str:
+    """Name the setting as it is written in the environment; pydantic tells an alias, a field or nothing."""
+    problem = problem.removeprefix("Value error, ").removeprefix("Input should be ")
+    if not where:
+        return problem
+    name = str(where[0]).upper()
+    return f"{name if name.startswith('REMIT_') or name in PLATFORM_NAMES else f'REMIT_{name}'}: {problem}"

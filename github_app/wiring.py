@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -18,7 +18,7 @@ from github_app.agents.registry import ADAPTERS
 from github_app.core.confinement import Confinement, Ended
 from github_app.core.names import Instant
 from github_app.errors import NotConfiguredError, UsageError
-from github_app.git.command import program_path
+from github_app.git.command import run_git
 from github_app.git.mirror import Mirror
 from github_app.git.place import lay_out
 from github_app.git.sweep import sweep
@@ -43,7 +43,6 @@ from github_app.worker.perform import Performer
 from github_app.worker.workshop import Workshop
 
 log = get_log("wiring")
-Call = tuple[Callable[[], Any], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,23 @@ class Parts:
 
 def open_database(settings: Settings, parts: Parts) -> Database:
     """Open the database. Raises SchemaMismatchError when it does not fit this code."""
-    make_directory(settings.data_dir, mode=0o711)
+    file = database_file(settings)
+    if file is not None:
+        make_directory(settings.data_dir, mode=0o711)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+        except OSError as error:
+            raise NotConfiguredError(
+                f"The database {file} cannot be made: {error.strerror}.", hint="set REMIT_DATA_DIR to a place that can"
+            ) from error
+    return Database(settings.database, clock=parts.clock)
+
+
+def database_file(settings: Settings) -> Path | None:
+    """Return the file of an SQLite database, None for a server."""
     url = settings.database
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).touch(mode=0o600)
-    return Database(url, clock=parts.clock)
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def make_github(settings: Settings, parts: Parts) -> GitHub:
@@ -80,9 +91,10 @@ def make_workshop(
 
     Raises SandboxError or NotConfiguredError with what to do.
     """
-    program_path()
+    require_git()
     sandbox, probe = choose(settings.sandbox, agent_user=settings.agent_user)
     log.info("sandbox.chosen", wall=str(sandbox.wall), found=probe.sentence)
+    make_directory(settings.data_dir, mode=0o711)  # with a database server nobody has made it yet
     work_dir = reachable_work_dir(settings, sandbox)
     return Workshop(
         sandbox=sandbox,
@@ -96,6 +108,11 @@ def make_workshop(
         secrets=secrets,
         environment=dict(environment or {}),
     )
+
+
+def require_git() -> None:
+    """Raise NotConfiguredError when there is no git, or one that is too old."""
+    run_git(("version",), git_dir=None)
 
 
 def make_worker(settings: Settings, db: Database, github: GitHub, policies: Policies, shop: Workshop) -> Worker:
@@ -132,12 +149,19 @@ def all_secrets(settings: Settings, github: GitHub) -> Callable[[], tuple[str, .
     return secrets
 
 
-def make_site(settings: Settings, db: Database, parts: Parts, *, start: Call = (), stop: Call = ()) -> Starlette:
-    """Return the web application. Raises NotConfiguredError when there is no webhook secret."""
+def make_site(settings: Settings, db: Database, parts: Parts, *, worker: Worker | None = None) -> Starlette:
+    """Return the web application; a `worker` of the same process hears of every delivery at once.
+
+    Raises NotConfiguredError when there is no webhook secret.
+    """
     settings.require("webhook_secret")
     inbox = InboxWriter(db)
     receiver = Receiver(
-        inbox, settings.webhook_secrets, now=parts.clock or wall_clock, burst_milliseconds=settings.burst_milliseconds
+        inbox,
+        settings.webhook_secrets,
+        now=parts.clock or wall_clock,
+        burst_milliseconds=settings.burst_milliseconds,
+        recorded=None if worker is None else worker.nudge,
     )
     local = settings.host in {"127.0.0.1", "localhost", "::1"}
     return make_app(
@@ -147,8 +171,7 @@ def make_site(settings: Settings, db: Database, parts: Parts, *, start: Call = (
             receiver=receiver,
             local_pages=local,
             github_url=settings.github_url,
-            on_start=start,
-            on_stop=stop,
+            policy=Policies(settings.policy_file).server,
         )
     )
 
@@ -159,6 +182,8 @@ def known_secrets(settings: Settings) -> tuple[str, ...]:
     lines = [line for key in settings.private_keys for line in key.splitlines() if len(line) >= 40]
     if settings.database_url and "@" in settings.database_url:
         texts.append(settings.database_url)
+        password = urlsplit(settings.database_url).password
+        texts += [password, unquote(password)] if password else []
     return tuple(dict.fromkeys([*texts, *lines]))
 
 
@@ -197,13 +222,18 @@ def reachable_work_dir(settings: Settings, sandbox: GuardedSandbox) -> Path:
     elif chosen is not None:
         sandbox.account.require_way_to(wanted)
     else:
-        name = f"remit-{os.geteuid()}-{sha256(str(wanted).encode()).hexdigest()[:12]}"
-        elsewhere = Path("/var/tmp", name)  # noqa: S108 - made by us alone, see below
+        elsewhere = elsewhere_for(wanted)
         make_directory(elsewhere, mode=0o711)
         log.info("work_dir.moved", wanted=str(wanted), taken=str(elsewhere))
         wanted = elsewhere
     lay_out(wanted)
     return wanted
+
+
+def elsewhere_for(work_dir: Path) -> Path:
+    """Return the directory taken instead of a work directory that the agents' account cannot get to."""
+    name = f"remit-{os.geteuid()}-{sha256(str(work_dir).encode()).hexdigest()[:12]}"
+    return Path("/var/tmp", name)  # noqa: S108 - made by us alone: `make_directory` refuses anybody else's
 
 
 def make_directory(path: Path, *, mode: int = 0o700) -> None:

@@ -1,73 +1,114 @@
 """`remit demo` as people see it: what happens while it happens, then a table, then the page until Ctrl-C."""
 
 import json
-import logging
+import os
+import signal
 import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import structlog
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from github_app import __version__
+from github_app.demo.seed import REPOSITORY
 from github_app.demo.show import Show, demo, label_to_start, leftovers, results
-from github_app.log import configure_log
 
 LINES = 6
 NOT_A_TERMINAL = 130
+WIDE = 110
+STYLES = {"completed": "green", "in_review": "green", "running": "magenta", "held": "yellow", "failed": "red"}
+OK, BROKEN_OFF = 0, 130
 
 
-def show_demo(folder: Path, *, headless: bool, as_json: bool, port: int, seconds: float) -> int:
+def show_demo(folder: Path, *, headless: bool, as_json: bool, port: int, seconds: float, browser: bool) -> int:
     """Run the demo; returns the exit code."""
-    configure_log("warning", tuple, as_json=True)
-    quiet = logging.CRITICAL if as_json else logging.ERROR
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(quiet))
     console = Console(stderr=as_json)
     if not console.is_terminal:
         console = Console(stderr=as_json, width=NOT_A_TERMINAL)
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _show(folder, console, headless=headless, as_json=as_json, port=port, seconds=seconds, browser=browser)
+    except KeyboardInterrupt:
+        console.print("Interrupted. Started again, the demo goes on where it is.")
+        return BROKEN_OFF if headless else OK
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return OK
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _show(
+    folder: Path, console: Console, *, headless: bool, as_json: bool, port: int, seconds: float, browser: bool
+) -> None:
     said: list[str] = []
     began = time.monotonic()
     with demo(folder, port=port, seconds=seconds, say=said.append) as show:
-        console.print(f"[bold]Remit {__version__}[/bold] demo: everything is on this machine.")
-        console.print(f"Page {show.url}   GitHub {show.hub.url}/acme/widgets   data {folder}", highlight=False)
-        console.print(f"Isolation: {show.shop.sandbox.wall}.")
-        for note in show.notes:
-            console.print(f"[bold red]{note}[/bold red]")
-        if show.resumed:
-            console.print("An interrupted demo was found here; it goes on where it was.")
+        _introduce(show, console)
+        if browser and not headless and console.is_terminal and _has_screen():
+            webbrowser.open(show.url)
         _play(show, console, said, live=console.is_terminal and not headless)
         rows = results(show)
         left = leftovers(show)
         start = label_to_start(show)
-        calls = len(show.hub.calls)
         if as_json:
             document = {
                 "version": __version__,
                 "isolation": str(show.shop.sandbox.wall),
                 "resumed": show.resumed,
+                "notes": list(show.notes),
                 "label_to_agent_start_ms": start,
                 "seconds": round(time.monotonic() - began, 1),
-                "github_calls": calls,
+                "github_calls": len(show.hub.calls),
                 "left_behind": left,
                 "issues": rows,
             }
             sys.stdout.write(json.dumps(document, indent=2) + "\n")
+            sys.stdout.flush()
         else:
-            console.print(_table(rows))
+            console.print(_table(rows, console.width))
             console.print(
-                f"From the label's webhook to the agent's start: {start} ms. {calls} calls to GitHub, "
-                f"{time.monotonic() - began:.0f} s in all. Left behind: {_left(left)}."
+                f"From the label's webhook to the agent's start: {'not known' if start is None else f'{start} ms'}. "
+                f"{len(show.hub.calls)} calls to GitHub, {time.monotonic() - began:.0f} s in all. "
+                f"Left behind: {_left(left)}.",
+                highlight=False,
             )
         if not headless:
             _stay(show, console)
-    return 0
+
+
+def _introduce(show: Show, console: Console) -> None:
+    lines = {
+        "page": show.url,
+        "GitHub": f"{show.hub.url}/{REPOSITORY}",
+        "data, log": str(show.folder),
+        "isolation": str(show.shop.sandbox.wall),
+    }
+    console.print(f"[bold]Remit {__version__}[/bold] demo: everything is on this machine.", highlight=False)
+    for name, value in lines.items():
+        console.print(f"  {name:10} {escape(value)}", highlight=False, soft_wrap=True)
+    for note in show.notes:
+        console.print(f"[bold yellow]{escape(note)}[/bold yellow]", highlight=False)
+    if show.resumed:
+        console.print("An interrupted demo was found here; it resumes where it was.")
+
+
+def _has_screen() -> bool:
+    """Say whether a browser would open a window; one in this very terminal would be in the way."""
+    if sys.platform == "darwin":
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _play(show: Show, console: Console, said: list[str], *, live: bool) -> None:
@@ -84,14 +125,14 @@ def _play(show: Show, console: Console, said: list[str], *, live: bool) -> None:
     thread.start()
     if live:
         with Live(console=console, refresh_per_second=4, transient=True) as shown:
-            _while(thread, lambda: shown.update(Group(_table(results(show)), *(Text(line) for line in said[-LINES:]))))
+            _while(thread, lambda: shown.update(_moment(show, console, said)))
     else:
         told = 0
 
         def tell() -> None:
             nonlocal told
             for line in said[told:]:
-                console.print(f"  {line}", highlight=False)
+                console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
             told = len(said)
 
         _while(thread, tell)
@@ -100,21 +141,34 @@ def _play(show: Show, console: Console, said: list[str], *, live: bool) -> None:
         raise failure[0]
 
 
+def _moment(show: Show, console: Console, said: list[str]) -> Group:
+    told = (Text(line, no_wrap=True, overflow="ellipsis") for line in said[-LINES:])
+    return Group(_table(results(show), console.width), *told)
+
+
 def _while(thread: threading.Thread, show: Callable[[], None]) -> None:
     while thread.is_alive():
         show()
         thread.join(0.25)
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(pad_edge=False, box=SIMPLE_HEAD)
-    for name in ("issue", "title", "decision", "reason", "state", "branch", "pull"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=3 if name == "title" else None)
+def _table(rows: list[dict[str, Any]], width: int) -> Table:
+    """Show what became of each issue; a narrow terminal goes without branches, their names say nothing new."""
+    table = Table(pad_edge=False, box=SIMPLE_HEAD, width=min(width, 160), collapse_padding=True, padding=(0, 1, 0, 0))
+    names = ["issue", "title", "decision", "reason", "state", "pull", *(["branch"] if width >= WIDE else [])]
+    for name in names:
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "title" else None)
     for row in rows:
-        pull = "" if row["pull"] is None else f"#{row['pull']}" + (" draft" if row["draft"] else "")
-        reason = row["reasons"][0] if row["reasons"] else ""
-        state, branch = row["state"] or "no task", row["branch"] or ""
-        table.add_row(f"#{row['issue']}", row["title"], row["decision"] or "", reason, state, branch, pull)
+        cells = {
+            "issue": f"#{row['issue']}",
+            "title": row["title"],
+            "decision": row["decision"] or "",
+            "reason": row["reasons"][0] if row["reasons"] else "",
+            "state": row["state"] or ("no task" if row["decision"] else ""),
+            "pull": "" if row["pull"] is None else f"#{row['pull']}" + (" draft" if row["draft"] else ""),
+            "branch": row["branch"] or "",
+        }
+        table.add_row(*(Text(cells[name], style=STYLES.get(cells[name], "")) for name in names))
     return table
 
 
@@ -124,8 +178,8 @@ def _left(left: dict[str, list[str]]) -> str:
 
 
 def _stay(show: Show, console: Console) -> None:
-    console.print(f"The page stays up at {show.url} until you press Ctrl-C.", highlight=False)
+    console.print(f"The page stays up at {show.url} until you press Ctrl-C.", highlight=False, soft_wrap=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        console.print("Ending.")
+        console.print("Ending. The next start begins anew.")

@@ -4,16 +4,19 @@ Who runs the command is the person who labelled and wrote the issue, so the labe
 active; a tier that must be approved still needs `--approve`. The clone gets one new branch and nothing else.
 """
 
+import contextlib
 import json
 import os
 import pwd
 import shlex
+import shutil
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir, mkdtemp
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -42,9 +45,11 @@ from github_app.core.task import Task
 from github_app.errors import UsageError
 from github_app.git.local import Clone, deliver, take_in
 from github_app.git.mirror import Mirror
+from github_app.git.removal import remove
 from github_app.github.gather import POLICY_PATH
 from github_app.policy.layers import Layer, Source
 from github_app.policy.read import read_policy
+from github_app.sandbox.account import find_account
 from github_app.settings import Settings
 from github_app.wiring import brief_of, known_secrets, make_workshop
 from github_app.worker.attempt import make_order
@@ -61,9 +66,15 @@ class Outcome:
     """What came of a local run."""
 
     decision: Decision
+    clone: Clone
     built: Built | None
     branch: str | None
     base: Sha
+
+    @property
+    def look(self) -> str | None:
+        """Return the command that shows the result."""
+        return self.branch and f"git -C {shlex.quote(str(self.clone.path))} diff {self.base[:12]}..{self.branch}"
 
 
 def run_local(
@@ -82,24 +93,68 @@ def run_local(
     """Run one issue on a clone; returns 0 when it ended in a proven branch, 1 when not."""
     title, body = _read_issue(issue)
     clone = Clone.at(repo)
-    _, base = clone.default_branch()
+    base = _base(clone)
+    agent = Agent(command=_command(agent_cmd, "--agent-cmd"), review=_command(review_cmd, "--review-cmd"))
+    if not agent.command:
+        raise UsageError("--agent-cmd is empty.", hint="name the program that works, with its arguments")
     progress = Console(stderr=True)
-    with TemporaryDirectory(prefix="remit-run-") as folder:
-        place = Path(folder)
-        place.chmod(0o711)
+    with _place(settings) as place:
         here = settings.model_copy(update={"data_dir": place / "data", "work_dir": place / "work"})
         mirror = Mirror.open(place / "work" / "mirrors", "local", object_format=clone.object_format)
         take_in(mirror, clone, base)
-        agent = Agent(command=tuple(shlex.split(agent_cmd)), review=tuple(shlex.split(review_cmd)))
         policy = _policy(settings, mirror, base, policy_file, agent)
         facts = _facts(policy, clone, base, title, body, labels)
         decision, assessment = _decide(policy, facts)
         task = _task(decision, clone, facts)
         if task is None or (decision.verdict is Verdict.HOLD and not approved):
-            outcome = Outcome(decision=decision, built=None, branch=None, base=base)
+            outcome = Outcome(decision=decision, clone=clone, built=None, branch=None, base=base)
         else:
             outcome = _build(here, policy, mirror, clone, task, assessment, decision, base, _told(progress))
     return _report(outcome, title, report_file, as_json=as_json)
+
+
+def _base(clone: Clone) -> Sha:
+    try:
+        return clone.default_branch()[1]
+    except UsageError as error:
+        raise UsageError(error.sentence, hint=error.hint or "make a first commit there") from error
+
+
+@contextlib.contextmanager
+def _place(settings: Settings) -> Generator[Path]:
+    """Give a directory that the agents' account can get to; it is gone afterwards, however the run ends."""
+    account = find_account(settings.agent_user)
+    roots = [Path(root) for root in (gettempdir(), "/var/tmp")]  # noqa: S108 - mkdtemp makes one of our own there
+    open_to_all = [root for root in roots if root.is_dir() and account.blocked_at(root / "x") is None]
+    place = Path(mkdtemp(prefix="remit-run-", dir=(open_to_all or roots)[0]))
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        place.chmod(0o711)
+        yield place
+    finally:
+        remove(place)
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _command(line: str, option: str) -> tuple[str, ...]:
+    """Return a command line as words, its program as a path when it is one that is found here."""
+    try:
+        program, *rest = shlex.split(line) or [""]
+    except ValueError as error:
+        raise UsageError(f"{option} cannot be read: {error}.", hint="quote it as for a shell") from error
+    if not program:
+        return ()
+    found = shutil.which(program)
+    if found is None:
+        raise UsageError(
+            f"{option} names {program}, and there is no such program.",
+            hint="give a program on PATH, or the path of one that may be executed",
+        )
+    return (str(Path(found).absolute()) if os.sep in program else program, *rest)
 
 
 def _told(console: Console) -> Callable[[str], None]:
@@ -116,7 +171,8 @@ def _read_issue(path: Path) -> tuple[str, str]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", hint="--issue wants a Markdown file in UTF-8") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{path} cannot be read: {why}.", hint="--issue wants a Markdown file in UTF-8") from error
     title, _, body = text.strip().partition("\n")
     title = title.lstrip("# ").strip()
     if not title or len(text) > LARGEST_ISSUE:
@@ -141,11 +197,11 @@ def _source(path: Path, layer: Layer) -> Source:
     try:
         return Source.of(str(path), path.read_bytes(), "file", layer)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", hint="give the path of a policy file") from error
 
 
 def _facts(policy: Policy, clone: Clone, base: Sha, title: str, body: str, labels: tuple[str, ...]) -> Facts:
-    login = pwd.getpwuid(os.getuid()).pw_name
+    login = _login()
     me = Person(id=UserId(1), login=login, human=True, permission=Permission.ADMIN)
     names = labels if policy.trigger is None or policy.trigger in labels else (*labels, policy.trigger)
     return Facts(
@@ -178,6 +234,13 @@ def _facts(policy: Policy, clone: Clone, base: Sha, title: str, body: str, label
             linked_pulls=(),
         ),
     )
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's uid needs no name
+        return f"uid-{os.getuid()}"
 
 
 def _decide(policy: Policy, facts: Facts) -> tuple[Decision, Assessment]:
@@ -238,19 +301,25 @@ def _build(
         if built.head is not None:
             branch = branch_name(task.category, ISSUE, task.id)
             deliver(mirror, clone, built.head, branch)
-        return Outcome(decision=decision, built=built, branch=branch, base=base)
+        return Outcome(decision=decision, clone=clone, built=built, branch=branch, base=base)
 
 
 def _report(outcome: Outcome, title: str, report_file: Path | None, *, as_json: bool) -> int:
     text = _markdown(outcome, title)
     if report_file is not None:
-        report_file.write_text(text, encoding="utf-8")
+        try:
+            report_file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"{report_file} cannot be written: {error.strerror}.", hint="give another --report"
+            ) from error
     if as_json:
         built = outcome.built
         document = {
             "decision": outcome.decision.as_json(),
             "branch": outcome.branch,
             "base": outcome.base,
+            "look": outcome.look,
             "head": None if built is None else built.head,
             "report": None if built is None else asdict(built.report),
         }
@@ -266,7 +335,8 @@ def _report(outcome: Outcome, title: str, report_file: Path | None, *, as_json: 
 
 def _markdown(outcome: Outcome, title: str) -> str:
     decision, built = outcome.decision, outcome.built
-    lines = [f"# {title}", "", f"Decision: **{decision.verdict}**, {decision.tier}, {decision.category}.", ""]
+    found = ", ".join(str(each) for each in (decision.verdict, decision.category, decision.tier) if each is not None)
+    lines = [f"# {title}", "", f"Decision: **{found}**.", ""]
     lines += [reasons_list(decision.reasons), "", steps_table(decision.steps), ""]
     if built is None:
         if decision.verdict is Verdict.HOLD:
@@ -284,5 +354,5 @@ def _markdown(outcome: Outcome, title: str) -> str:
         lines += ["## Review", "", report.review.summary or report.review.note or "Nothing found.", ""]
         lines += [finding_line(finding) for finding in report.review.findings]
         lines += ["## Branch", "", f"`{outcome.branch}`, on top of `{outcome.base[:12]}`. Look at it with:", ""]
-        lines += [f"    git diff {outcome.base[:12]}..{outcome.branch}", ""]
+        lines += [f"    {outcome.look}", ""]
     return "\n".join(lines)

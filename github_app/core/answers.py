@@ -27,6 +27,7 @@ from github_app.core.decision import (
 from github_app.core.events import CommentCreated
 from github_app.core.facts import Facts, has
 from github_app.core.names import Permission, State, fold
+from github_app.core.pause import steps_of
 from github_app.core.policy import Policy
 from github_app.core.task import MOVES, Move, Task
 
@@ -183,6 +184,7 @@ def _explain(event: CommentCreated, said: Command, policy: Policy, facts: Facts)
     assessment = assess(policy, facts)
     over = over_cap(policy, facts.ledger) if assessment.eligible else None
     caps = () if over is None else (Step(check="caps", outcome="stop", found=over.sentence, code=over.code),)
+    paused = steps_of(facts.ledger.pauses)
     decision = _as_is(assessment, policy, Verdict.ANSWER, assessment.reasons)
     kind = "why" if said.verb.name == "why" else "status" if said.verb.name == "status" else "help"
     task = facts.ledger.task or facts.ledger.last
@@ -191,7 +193,7 @@ def _explain(event: CommentCreated, said: Command, policy: Policy, facts: Facts)
         kind=kind,
         to=facts.sender.login,
         reasons=assessment.reasons,
-        steps=(*assessment.steps, *caps) if kind == "why" else (),
+        steps=(*assessment.steps, *caps, *paused) if kind == "why" else paused if kind == "status" else (),
         task_id=None if task is None else task.id,
     )
     return replace(decision, actions=(*_seen(event), reply))

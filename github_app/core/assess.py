@@ -8,15 +8,10 @@ The effective tier is the strictest that anything demands; nothing here ever loo
 from dataclasses import dataclass, field
 
 from github_app.core.decision import Reason, Step, Verdict
-from github_app.core.digest import digest, subject
-from github_app.core.facts import Facts, Issue, Label, Person, Repository, has
+from github_app.core.digest import digest, subject_of_hashes
+from github_app.core.facts import Facts, Issue, Label, Person, Repository, has, reading_of
 from github_app.core.names import Category, Mode, Permission, Tier, fold
-from github_app.core.neutral import cut
 from github_app.core.policy import Policy, Rule
-from github_app.core.sanitize import sanitize, sanitize_line
-
-TEXT_LIMIT = 50_000  # what fits into a comment that shows all of it, and into a brief beside everything else
-
 
 POLICY_INVALID = "policy.invalid"
 
@@ -102,8 +97,10 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
     trace.passed("opt-in label", policy.trigger or "switched off by policy", policy.origin("trigger"))
 
     if policy.broken:
-        sentence = f"The repository's policy cannot be read, so nothing runs: {policy.broken}"
+        sentence = f"The policy cannot be read, so nothing runs: {policy.broken}"
         return trace.stop(Verdict.SKIP, "policy", POLICY_INVALID, sentence)
+    for note in policy.notes:
+        trace.passed("policy", note, policy.origin("repositories"))
     matched = [(rule, name) for rule in policy.rules if (name := rule.matches(folded)) is not None]
     if not matched:
         sentence = "No label of the issue maps to a category."
@@ -122,24 +119,22 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
     if skipped is not None:
         return skipped
 
-    title, body = sanitize_line(issue.title), sanitize(issue.body)
-    long = (f"everything after the first {TEXT_LIMIT} characters",) if len(body.text) > TEXT_LIMIT else ()
-    removed = (*(f"title: {r}" for r in title.removed), *body.removed, *long)
-    if removed:
-        sentence = f"Left out of what the agent gets: {', '.join(removed)}."
+    reading = reading_of(issue)
+    if reading.removed:
+        sentence = f"Left out of what the agent gets: {', '.join(reading.removed)}."
         trace.stricter(Tier.PROPOSED, "hidden content", "body.hidden_content", sentence)
     else:
         trace.passed("hidden content", "none")
 
     _ceilings(trace, policy, repository)
-    short = _too_short(trace, policy, body.text)
+    short = _too_short(trace, policy, reading.characters)
     if short is not None:
         return short
 
     relevant = _relevant_labels(policy, issue.labels)
-    text = subject(
-        title=issue.title,
-        body=issue.body,
+    text = subject_of_hashes(
+        title_hash=reading.title_hash,
+        body_hash=reading.body_hash,
         labels=relevant,
         tier=trace.tier,
         policy_version=policy.version,
@@ -157,9 +152,9 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
         category=category,
         tier=trace.tier,
         requester=requester,
-        title=title.text,
-        body=cut(body.text, TEXT_LIMIT),
-        removed=removed,
+        title=reading.title,
+        body=reading.body,
+        removed=reading.removed,
         subject=text,
         digest=digest(text),
         labels=relevant,
@@ -206,7 +201,7 @@ def _skips(trace: _Trace, policy: Policy, issue: Issue, folded: frozenset[str]) 
     return None
 
 
-def _too_short(trace: _Trace, policy: Policy, body: str) -> Assessment | None:
+def _too_short(trace: _Trace, policy: Policy, length: int) -> Assessment | None:
     for least, applies, key in (
         (policy.skip.body_shorter_than, True, "skip.body_shorter_than"),
         (
@@ -215,11 +210,10 @@ def _too_short(trace: _Trace, policy: Policy, body: str) -> Assessment | None:
             "skip.body_shorter_than_for_auto_safe",
         ),
     ):
-        length = len(body.strip())
         if applies and length < least:
             sentence = f"The description has {length} characters; at least {least} are needed to know what to do."
             return trace.stop(Verdict.SKIP, "description", "body.short", sentence, policy.origin(key))
-    trace.passed("description", f"{len(body.strip())} characters", policy.origin("skip.body_shorter_than"))
+    trace.passed("description", f"{length} characters", policy.origin("skip.body_shorter_than"))
     return None
 
 

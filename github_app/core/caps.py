@@ -39,7 +39,7 @@ def over_cap(policy: Policy, ledger: Ledger) -> Reason | None:
             "cap.open_pulls",
             ledger.open_pulls,
             caps.open_pull_requests_per_repository,
-            "pull requests of ours are open in this repository",
+            "pull requests of ours are open or being made in this repository",
         ),
         ("created_per_day", "cap.daily", ledger.created_today, caps.created_per_day, "tasks were created today"),
     )

@@ -29,6 +29,7 @@ from github_app.core.decision import (
 from github_app.core.digest import what_changed
 from github_app.core.events import (
     AccessLost,
+    ApprovalAwaited,
     ApprovalExpired,
     AttemptFinished,
     CommentCreated,
@@ -41,8 +42,10 @@ from github_app.core.events import (
 from github_app.core.facts import Facts, Issue
 from github_app.core.finish import attempt_finished, pull_closed
 from github_app.core.names import Instant, Mode, State, Tier
+from github_app.core.pause import with_pauses
 from github_app.core.policy import Policy
 from github_app.core.task import Move, Origin, Task
+from github_app.core.whatif import remedies, worth_telling
 
 DAY = 24 * 3600 * 1000
 WAIT_FOR_POLICY = 10 * 60 * 1000
@@ -52,8 +55,19 @@ T = TypeVar("T")
 
 def decide(event: Event, policy: Policy, facts: Facts) -> Decision:
     """Say what an event means: the next state of tasks, the effects, and every reason; observing has no effects."""
-    decision = _decided(event, policy, facts)
-    return replace(decision, actions=()) if policy.mode is Mode.OBSERVE else decision
+    decision = with_pauses(_decided(event, policy, facts), facts.ledger.pauses)
+    if policy.mode is Mode.OBSERVE:
+        return replace(decision, actions=())
+    if any(isinstance(action, Reply) and action.kind == "why" for action in decision.actions):
+        found = remedies(decide, policy, facts)
+        actions = tuple(replace(a, remedies=found) if isinstance(a, Reply) else a for a in decision.actions)
+        return replace(decision, actions=actions, remedies=found)
+    return decision
+
+
+def explained(decision: Decision, policy: Policy, facts: Facts) -> Decision:
+    """Return a decision about an issue together with what would change it."""
+    return replace(decision, remedies=remedies(decide, policy, facts)) if worth_telling(decision) else decision
 
 
 def _decided(event: Event, policy: Policy, facts: Facts) -> Decision:
@@ -74,6 +88,8 @@ def _decided(event: Event, policy: Policy, facts: Facts) -> Decision:
             return _access_lost(event, policy, facts)
         case ApprovalExpired():
             return _approval_expired(event, policy, facts)
+        case ApprovalAwaited():
+            return _approval_awaited(event, policy, facts)
         case _:
             assert_never(event)
 
@@ -330,6 +346,30 @@ def _approval_expired(event: ApprovalExpired, policy: Policy, facts: Facts) -> D
         reasons=(reason,),
         changes=(_move(task, Move.EXPIRE, reason),),
         actions=(Refresh(task_id=task.id),),
+    )
+
+
+def _approval_awaited(event: ApprovalAwaited, policy: Policy, facts: Facts) -> Decision:
+    """Remind once of a proposal that is about to expire, unless it is another one by now."""
+    task = facts.ledger.task
+    if task is None or task.id != event.task_id or task.state is not State.HELD or task.expires_at != event.expires_at:
+        return _nothing(policy, "task.moved_on", "The task moved on in the meantime.")
+    given = {approval.by.id for approval in facts.ledger.approvals if approval.digest == task.digest}
+    missing = max(1, policy.approval.count - len(given))
+    approvals = "one more approval" if missing == 1 else f"{missing} more approvals"
+    reason = Reason(code="approval.awaited", sentence=f"It needs {approvals}, by {_may_approve(policy)}.")
+    once = f"reminder:{task.proposal}"
+    told = Reply(
+        number=task.issue_number, kind="reminder", to=task.requester, reasons=(reason,), task_id=task.id, once=once
+    )
+    return Decision(
+        verdict=Verdict.HOLD,
+        policy_version=policy.version,
+        reasons=(reason,),
+        category=task.category,
+        tier=task.tier,
+        digest=task.digest,
+        actions=(told,),
     )
 
 

@@ -51,6 +51,24 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """One thing that would let the work go on, found by deciding again as if it were so.
+
+    `step` 0 is enough by itself. Steps from 1 follow each other; those of one step are alternatives. `gives` is what
+    is decided after it, when the first alternative of every earlier step was taken.
+    """
+
+    code: str
+    sentence: str
+    kind: Literal["approve", "label", "issue", "text", "wait", "policy"]
+    gives: Verdict
+    step: int
+    labels: tuple[str, ...] = ()  # those to add, to remove, or to set again
+    permission: str = ""  # what whoever does it must have
+    origin: str = ""  # the policy key in the way, as `file:line@version`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTask:
     """A new task for the event's issue."""
 
@@ -156,13 +174,14 @@ class Reply:
     """A comment of ours that answers somebody or tells of something a human must see; `once` makes it unrepeatable."""
 
     number: int
-    kind: Literal["refused", "skipped", "why", "status", "help", "unknown", "failed", "stopped", "noted"]
+    kind: Literal["refused", "skipped", "why", "status", "help", "unknown", "failed", "stopped", "noted", "reminder"]
     to: str
     reasons: tuple[Reason, ...] = ()
     steps: tuple[Step, ...] = ()
     task_id: TaskId | None = None
     verb: str = ""
     once: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
 
 Action = React | Refresh | Propose | Reply
@@ -182,6 +201,7 @@ class Decision:
     changes: tuple[Change, ...] = ()
     actions: tuple[Action, ...] = ()
     report: AttemptReport | None = None
+    remedies: tuple[Remedy, ...] = ()  # what would change it, where somebody asked or it is kept
 
     @property
     def fingerprint(self) -> str:
@@ -199,6 +219,7 @@ class Decision:
             "digest": self.digest,
             "reasons": [asdict(reason) for reason in self.reasons],
             "steps": [asdict(step) for step in self.steps],
+            "remedies": [asdict(remedy) for remedy in self.remedies],
             "actions": [type(action).__name__ for action in self.actions],
             "changes": [type(change).__name__ for change in self.changes],
         }

@@ -10,6 +10,7 @@ from hashlib import sha256
 from json import dumps, loads
 
 from github_app.core.names import Sha, Tier, fold
+from github_app.core.reading import hashed
 
 _SAID = {
     "title": "the title was changed",
@@ -23,10 +24,24 @@ _SAID = {
 
 def subject(*, title: str, body: str, labels: Iterable[str], tier: Tier, policy_version: str, base: Sha) -> str:
     """Return the canonical text the digest is over; it holds hashes, never the issue's words."""
+    return subject_of_hashes(
+        title_hash=hashed(title),
+        body_hash=hashed(body),
+        labels=labels,
+        tier=tier,
+        policy_version=policy_version,
+        base=base,
+    )
+
+
+def subject_of_hashes(
+    *, title_hash: str, body_hash: str, labels: Iterable[str], tier: Tier, policy_version: str, base: Sha
+) -> str:
+    """Return the same from words that were hashed before (`core.reading`)."""
     return dumps(
         {
-            "title": sha256(title.encode(errors="surrogatepass")).hexdigest(),
-            "body": sha256(body.encode(errors="surrogatepass")).hexdigest(),
+            "title": title_hash,
+            "body": body_hash,
             "labels": sorted({fold(label) for label in labels}),
             "tier": str(tier),
             "policy": policy_version,

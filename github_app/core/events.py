@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from github_app.core.names import InstallationId, RepositoryId, Sha, TaskId, UserId
+from github_app.core.names import InstallationId, Instant, RepositoryId, Sha, TaskId, UserId
 from github_app.core.proof import AttemptReport
 
 
@@ -113,6 +113,15 @@ class ApprovalExpired:
     task_id: TaskId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAwaited:
+    """A held task's proposal is about to expire: it is the proposal that ends at `expires_at`, and no later one."""
+
+    place: Place
+    task_id: TaskId
+    expires_at: Instant
+
+
 Event = (
     IssueChanged
     | CommentCreated
@@ -122,4 +131,5 @@ Event = (
     | AttemptFinished
     | StartRefused
     | ApprovalExpired
+    | ApprovalAwaited
 )

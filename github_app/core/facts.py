@@ -4,9 +4,10 @@ A person who cannot be identified (a deleted account, an unreadable permission) 
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from github_app.core.names import InstallationId, Instant, Permission, RepositoryId, Sha, UserId
+from github_app.core.pause import Pause
+from github_app.core.reading import Reading, read
 from github_app.core.task import Task
 
 
@@ -54,6 +55,12 @@ class Issue:
     edited_at: Instant | None
     assignees: tuple[str, ...]
     linked_pulls: tuple[int, ...]  # open ones that are not ours
+    reading: Reading | None = None  # what was read in title and body, where the words themselves are not kept
+
+
+def reading_of(issue: Issue) -> Reading:
+    """Return what is read in an issue's title and description."""
+    return issue.reading or read(issue.title, issue.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +102,7 @@ class Ledger:
     open_pulls: int = 0
     created_today: int = 0
     deferred_before: int = 0  # deferred tasks of the repository that were there first
+    pauses: tuple[Pause, ...] = ()  # in force over the repository: they stop no decision, only starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,43 +121,3 @@ class Facts:
     def with_ledger(self, ledger: Ledger) -> "Facts":
         """Return the same facts with what our database says."""
         return replace(self, ledger=ledger)
-
-
-def as_json(facts: Facts) -> dict[str, Any]:
-    """Return what is stored of the facts with a decision: who and which, never the issue's text."""
-    issue, repository = facts.issue, facts.repository
-    return {
-        "now": facts.now,
-        "repository": None
-        if repository is None
-        else {
-            "id": repository.id,
-            "name": repository.full_name,
-            "private": repository.private,
-            "archived": repository.archived,
-            "head": repository.head,
-        },
-        "issue": None
-        if issue is None
-        else {
-            "number": issue.number,
-            "open": issue.open,
-            "locked": issue.locked,
-            "labels": [{"name": label.name, "by": _who(label.by)} for label in issue.labels],
-            "author": _who(issue.author),
-            "editor": None if issue.editor is None else _who(issue.editor),
-            "body_characters": len(issue.body),
-        },
-        "sender": _who(facts.sender),
-        "counts": {
-            "pending_repository": facts.ledger.pending_repository,
-            "pending_installation": facts.ledger.pending_installation,
-            "requester_last_hour": facts.ledger.requester_last_hour,
-            "open_pulls": facts.ledger.open_pulls,
-            "deferred_before": facts.ledger.deferred_before,
-        },
-    }
-
-
-def _who(person: Person) -> dict[str, Any]:
-    return {"id": person.id, "login": person.login, "human": person.human, "permission": str(person.permission)}

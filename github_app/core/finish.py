@@ -9,6 +9,7 @@ from github_app.core.proof import AttemptReport
 from github_app.core.task import Move, Task
 
 DONE = "done"
+WITHDRAWN = "withdrawn"  # things were otherwise when the result was about to be published
 
 
 def attempt_finished(event: AttemptFinished, policy: Policy, facts: Facts) -> Decision:
@@ -20,6 +21,9 @@ def attempt_finished(event: AttemptFinished, policy: Policy, facts: Facts) -> De
     if report.outcome == DONE:
         return _submitted(task, report, policy)
     reason = Reason(code=f"attempt.{report.outcome}", sentence=report.sentence)
+    if report.outcome == WITHDRAWN:
+        stopped = Reply(number=task.issue_number, kind="stopped", to=task.requester, reasons=(reason,), task_id=task.id)
+        return _advance(task, Move.CANCEL, reason, {}, report, policy, stopped)
     again = report.retryable and task.attempts <= policy.retries and report.outcome != task.last_failure
     if again:
         after = int(1000 * policy.retry_after_seconds * 4 ** max(0, task.attempts - 1))

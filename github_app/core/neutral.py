@@ -6,6 +6,7 @@ that could hide or load something is escaped. The only live closing keyword is t
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 BREAK = "\u200b"
 
@@ -24,23 +25,29 @@ _PIPE = re.compile(r"(?<!\\)(\\*+)\|")
 
 def inert(text: str, *, limit: int = 4000) -> str:
     """Return Markdown that shows what `text` says and does nothing; cut to `limit` characters, saying so."""
-    return cut(_inert(text), limit)
+    return _made(_inert, text, limit)
 
 
 def inert_line(text: str, *, limit: int = 200) -> str:
     """Return inert text on one line of at most `limit` characters, safe in a table cell, a heading or a code span."""
-    line = _PIPE.sub(r"\1\1\|", _inert(" ".join(text.split())).replace("`", "'"))
+    line = _PIPE.sub(r"\1\1\|", _inert(" ".join(text[: 8 * limit].split())).replace("`", "'"))
     return cut_line(line, limit)
 
 
 def commit_text(text: str, *, limit: int = 2000) -> str:
     """Return text for a commit message: no mention, no closing keyword, no trailer, no CI directive but ours."""
-    return cut(_quiet(text), limit)
+    return _made(_quiet, text, limit)
 
 
 def commit_line(text: str, *, limit: int) -> str:
     """Return `commit_text` on one line of at most `limit` characters: a commit's subject, a pull request's title."""
-    return cut_line(_quiet(" ".join(text.split())), limit)
+    return cut_line(_quiet(" ".join(text[: 8 * limit].split())), limit)
+
+
+def _made(make: Callable[[str], str], text: str, limit: int) -> str:
+    """Make something of the start of a text, which is all that can be shown of it, and say how much is missing."""
+    start = text[: 2 * limit]
+    return cut(make(start), limit, beyond=len(text) - len(start))
 
 
 def _inert(text: str) -> str:
@@ -84,12 +91,13 @@ def _fence(text: str, character: str) -> str:
     return character * max(3, longest + 1)
 
 
-def cut(text: str, limit: int) -> str:
-    """Return at most `limit` characters, saying how many are missing."""
-    if len(text) <= limit:
+def cut(text: str, limit: int, *, beyond: int = 0) -> str:
+    """Return at most `limit` characters, saying how many are missing, with those `beyond` the end of `text`."""
+    total = len(text) + beyond
+    if total <= limit and not beyond:
         return text
-    kept = max(0, limit - len(f"\n… ({len(text)} more characters)"))
-    return f"{text[:kept]}\n… ({len(text) - kept} more characters)"
+    kept = min(len(text), max(0, limit - len(f"\n… ({total} more characters)")))
+    return f"{text[:kept]}\n… ({total - kept} more characters)"
 
 
 def cut_line(text: str, limit: int) -> str:

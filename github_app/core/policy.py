@@ -147,8 +147,10 @@ class Policy:
     checks: Checks = field(default_factory=Checks)
     weakest_wall: str = "landlock"
     pull_requests: PullRequests = field(default_factory=PullRequests)
+    repositories: str = "tighten"  # what a repository's own file may do under an organisation's: none, tighten or any
     origins: Mapping[str, str] = field(default_factory=dict)
-    broken: str = ""  # why the repository's own policy cannot be read: then nothing runs there
+    notes: tuple[str, ...] = ()  # what was left out while reading, and why
+    broken: str = ""  # why a policy of the repository or its organisation cannot be read: then nothing runs there
 
     def origin(self, key: str) -> str:
         """Return where a key's value was written, as `file:line@version`; "built in" when nobody wrote it."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from github_app.core.commands import VERBS
-from github_app.core.decision import Propose, Reason, Reply, Step
+from github_app.core.decision import Propose, Reason, Remedy, Reply, Step
 from github_app.core.names import Instant, State, TaskId
 from github_app.core.neutral import commit_line, commit_text, cut, inert, inert_line, quoted
+from github_app.core.pause import WAITING, Pause, why_paused
 from github_app.core.proof import AttemptReport, Check, Finding, Proof, Review, Verdict
 from github_app.core.task import Task
 
@@ -40,6 +41,7 @@ class Status:
     task: Task
     report: AttemptReport | None = None
     page: str | None = None
+    pauses: tuple[Pause, ...] = ()
 
 
 def marker(kind: str, key: int | str) -> str:
@@ -54,6 +56,8 @@ def status_comment(status: Status) -> str:
     lines.append(f"Task {task.id} · {task.category} · {task.tier}" + _attempts(task))
     if task.state is State.HELD and task.expires_at is not None:
         lines[-1] += f" · expires on {day(task.expires_at)}"
+    if task.state in WAITING and status.pauses:
+        lines += ["", reasons_list([why_paused(pause) for pause in status.pauses])]
     if task.pull_number is not None and task.state is not State.IN_REVIEW:
         lines.append(f"\nPull request: #{task.pull_number}")
     if report is not None and report.proof.checks:
@@ -101,17 +105,26 @@ def reply_comment(reply: Reply, key: str, task: Task | None) -> str:
             lines.append("There is no task for this issue." if task is None else _status_line(task))
             if task is None:
                 lines += ["", reasons_list(reply.reasons)]
+            elif task.state in WAITING and reply.steps:
+                lines += ["", reasons_list([Reason(code=s.code, sentence=s.found) for s in reply.steps])]
         case "why":
             lines += ["Why this is what it is, in the order it was looked at:", "", steps_table(reply.steps)]
+            if reply.remedies:
+                lines += ["", "What would change it:", "", remedies_list(reply.remedies)]
             if task is not None:
                 lines += ["", _status_line(task)]
+        case "reminder" if task is not None:
+            expires = "soon" if task.expires_at is None else f"on {day(task.expires_at)}"
+            lines += [f"**Still waits for approval**, and the proposal expires {expires}.", ""]
+            lines += [reasons_list(reply.reasons), "", "To approve the text shown in the proposal, write a comment"]
+            lines[-1] += f" that is this and nothing else:\n\n```text\n/approve {task.digest}\n```"
         case "skipped":
             lines += ["Remit does not start this.", "", reasons_list(reply.reasons)]
         case "failed":
             lines += ["**This could not be done.**", "", reasons_list(reply.reasons), "", "`/remit retry` tries again."]
         case "stopped":
             lines += ["**The run was stopped; nothing was published.**", "", reasons_list(reply.reasons)]
-        case "refused" | "noted" | "unknown":
+        case "refused" | "noted" | "unknown" | "reminder":
             lines += [f"{inert_line(reply.to)}: {_sentences(reply.reasons)}"]
             if reply.kind == "unknown":
                 lines[-1] += " `/remit help` lists them all."
@@ -132,6 +145,18 @@ def steps_table(steps: Sequence[Step]) -> str:
         for s in steps
     ]
     return "\n".join(["| | looked at | found | code | rule |", "|---|---|---|---|---|", *rows])
+
+
+def remedies_list(remedies: Sequence[Remedy]) -> str:
+    """Return what would change a decision: what is enough by itself, then steps that follow each other."""
+    lines = []
+    for index, remedy in enumerate(remedies):
+        again = index > 0 and remedies[index - 1].step == remedy.step
+        sign = "   - or: " if again and remedy.step else f"{remedy.step}. " if remedy.step else "- "
+        origin = "" if remedy.kind == "approve" else remedy.origin
+        told = f"{_said(remedy.code, remedy.sentence)} (`{remedy.code}`{_at(origin)})"
+        lines.append(f"{sign}{told}")
+    return "\n".join(lines)
 
 
 def help_table() -> str:

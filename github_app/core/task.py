@@ -147,3 +147,8 @@ class Task:
     status_comment_id: int | None = None
     last_failure: str = ""
     position: int | None = None  # in the deferred queue, from 1
+
+    @property
+    def proposal(self) -> str:
+        """Return what tells one proposal of a held task from the next: each has an end of its own."""
+        return f"{self.id}:{self.expires_at}"

@@ -7,44 +7,47 @@ web process and the worker. A demo that was killed goes on where it was; a finis
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
+from github_app import __version__
 from github_app.core.names import RepositoryId
 from github_app.demo.hub import Hub, RegisteredApp
 from github_app.demo.scenario import Diary, Scenario, newest_task
 from github_app.demo.seed import FILES, MAINTAINER, NAME, OWNER, PEOPLE, REPOSITORY, SEEDS
-from github_app.errors import NotConfiguredError, SandboxError
+from github_app.errors import NotConfiguredError, SandboxError, UsageError
 from github_app.git.removal import remove
-from github_app.log import get_log
+from github_app.log import configure_log, get_log
 from github_app.policies import Policies
 from github_app.sandbox.account import find_account
 from github_app.sandbox.system import interpreter
 from github_app.settings import Settings, read_settings
 from github_app.store import view
 from github_app.store.session import Database
+from github_app.web.server import address_of, listening, serving
 from github_app.wiring import (
     Parts,
     all_secrets,
+    elsewhere_for,
     make_directory,
     make_github,
     make_site,
     make_worker,
     make_workshop,
     open_database,
+    require_git,
 )
 from github_app.worker.loop import Worker
 from github_app.worker.workshop import Workshop
 
 log = get_log("demo")
+OURS = frozenset({"lock", "diary.json", "diary.new", "policy.yml", "remit.log", "github", "remit"})
 AGENT = Path(__file__).with_name("agent.py")
 PERMISSIONS = {"contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read"}
 EVENTS = (
@@ -68,6 +71,7 @@ class Show:
     shop: Workshop
     scenario: Scenario
     url: str
+    folder: Path
     resumed: bool
     notes: tuple[str, ...]
 
@@ -76,44 +80,62 @@ class Show:
 def demo(folder: Path, *, port: int, seconds: float, say: Callable[[str], None]) -> Generator[Show]:
     """Set the demo up in a folder of its own and run everything until the block ends.
 
-    `seconds` is how long the scripted agent takes. Raises NotConfiguredError when another demo runs there.
+    `seconds` is how long the scripted agent takes. Raises NotConfiguredError when another demo runs there, UsageError
+    when the folder holds anything else.
     """
     folder = folder.absolute()
-    make_directory(folder, mode=0o711)
-    with _alone(folder):
-        resumed = _clear(folder)
-        diary = Diary.at(folder / "diary.json")
+    require_git()
+    with contextlib.ExitStack() as ending:
+        ending.enter_context(_alone(folder))
+        diary, resumed = _open_diary(folder)
+        log_file = folder / "remit.log"
+        configure_log("info", tuple, file=log_file)
+        # Where it was before: what was sent to the old addresses, and links to them, still arrive.
+        listener = ending.enter_context(_listening(port or _free_again(diary.ports[0]), wanted=bool(port)))
         hub = Hub(folder / "github", journal=True)
-        with hub.serve(), _listening(port) as listener:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            app = _seed(hub, f"{url}/api/github/webhooks")
-            settings = _settings(folder, hub, app, url)
-            with contextlib.ExitStack() as ending:
-                db = open_database(settings, Parts())
-                ending.callback(db.close)
-                db.upgrade()
-                db.check()
-                github = make_github(settings, Parts())
-                ending.callback(github.close)
-                shop, notes = _workshop(settings, all_secrets(settings, github), seconds)
-                worker = make_worker(settings, db, github, Policies(_policy(folder, shop, settings.agent_user)), shop)
-                site = make_site(settings, db, Parts())
-                ending.enter_context(_serving(site, listener))
-                worker.begin()
-                ending.callback(worker.stop)
-                if resumed:
-                    _redeliver(hub)
-                scenario = Scenario(hub=hub, db=db, diary=diary, pause=worker.pause, resume=worker.resume, say=say)
-                yield Show(
-                    hub=hub,
-                    db=db,
-                    worker=worker,
-                    shop=shop,
-                    scenario=scenario,
-                    url=url,
-                    resumed=resumed,
-                    notes=notes,
-                )
+        ending.enter_context(hub.serve(_free_again(diary.ports[1])))
+        url = address_of(listener)
+        diary.ports = [listener.getsockname()[1], int(hub.url.rpartition(":")[2])]
+        diary.save()
+        app = _seed(hub, f"{url}/api/github/webhooks")
+        diary.seeded = True
+        diary.save()
+        settings = _settings(folder, hub, app, url)
+        db = open_database(settings, Parts())
+        ending.callback(db.close)
+        db.upgrade()
+        db.check()
+        github = make_github(settings, Parts())
+        ending.callback(github.close)
+        secrets = all_secrets(settings, github)
+        configure_log("info", secrets, file=log_file)
+        shop, notes = _workshop(settings, secrets, seconds)
+        if not shop.work_dir.is_relative_to(folder):
+            notes = (*notes, f"Agents cannot get to {folder}; worktrees are made in {shop.work_dir} instead.")
+            ending.callback(lambda: remove(shop.work_dir) if diary.finished else None)
+        worker = make_worker(settings, db, github, Policies(_policy(folder, shop, settings.agent_user)), shop)
+        over = threading.Event()
+        scenario = Scenario(hub=hub, db=db, diary=diary, pause=worker.pause, resume=worker.resume, say=say, over=over)
+        ending.enter_context(serving(make_site(settings, db, Parts(), worker=worker), listener))
+        if resumed:
+            _take_back(db)
+            _redeliver(hub)
+            if scenario.starts_are_held:
+                worker.pause()
+        ending.callback(worker.stop)
+        worker.begin()
+        ending.callback(over.set)
+        yield Show(
+            hub=hub,
+            db=db,
+            worker=worker,
+            shop=shop,
+            scenario=scenario,
+            url=url,
+            folder=folder,
+            resumed=resumed,
+            notes=notes,
+        )
 
 
 def results(show: Show) -> list[dict[str, Any]]:
@@ -164,8 +186,8 @@ def label_to_start(show: Show) -> int | None:
     labelled = [d for d in show.hub.deliveries if (d.event, d.action) == ("issues", "labeled")]
     payloads = [(delivery.delivered, json.loads(delivery.payload)) for delivery in labelled]
     sent = [at for at, said in payloads if said["issue"]["number"] == number and said["sender"]["login"] == MAINTAINER]
-    steps = view.attempts(show.db, task.id)[0].steps
-    started = steps.get("phase.agent", {}).get("at")
+    attempts = view.attempts(show.db, task.id)
+    started = attempts[0].steps.get("phase.agent", {}).get("at") if attempts else None
     return None if not sent or started is None else int(started - 1000 * max(sent))
 
 
@@ -187,6 +209,14 @@ def leftovers(show: Show) -> dict[str, list[str]]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Generator[None]:
+    """Hold the folder for this process. Raises UsageError when it holds what no demo has put there."""
+    make_directory(folder, mode=0o711)
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in OURS)
+    if strange:
+        raise UsageError(
+            f"{folder} holds other things ({', '.join(strange[:3])}); the demo clears its directory.",
+            hint="give an empty or new directory with --data-dir",
+        )
     with (folder / "lock").open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -197,31 +227,42 @@ def _alone(folder: Path) -> Generator[None]:
         yield
 
 
-def _clear(folder: Path) -> bool:
-    """Make room for a new demo, or say that an interrupted one goes on."""
-    diary = Diary.at(folder / "diary.json")
-    if diary.path.exists() and not diary.finished:
-        return True
-    for path in folder.iterdir():
-        if path.name != "lock":
-            remove(path)
-    return False
+def _open_diary(folder: Path) -> tuple[Diary, bool]:
+    """Return the diary of an interrupted demo and True, or clear the folder for a new one."""
+    path = folder / "diary.json"
+    known = Diary.at(path)
+    if known is not None and known.version == __version__ and known.seeded and not known.finished:
+        return known, True
+    if not path.exists() and any(each.name != "lock" for each in folder.iterdir()):
+        raise UsageError(
+            f"{folder} is not the directory of a demo.", hint="give an empty or new directory with --data-dir"
+        )
+    for each in OURS - {"lock", path.name}:
+        remove(folder / each)
+    elsewhere = elsewhere_for(folder / "remit" / "work")
+    if elsewhere.exists() and not elsewhere.is_symlink() and elsewhere.lstat().st_uid == os.geteuid():
+        remove(elsewhere)
+    fresh = Diary(path=path, version=__version__)
+    fresh.save()
+    return fresh, False
 
 
-@contextlib.contextmanager
-def _listening(port: int) -> Generator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _free_again(port: int) -> int:
+    """Return the port that an interrupted demo had when nobody has taken it since, else 0 for any."""
+    if port == 0:
+        return 0
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            if port == 0:
-                raise
-            raise NotConfiguredError(
-                f"Port {port} cannot be used: {error.strerror}.", hint="give another with --port, or 0 for a free one"
-            ) from error
-        listener.listen(128)
-        yield listener
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
+def _listening(port: int, *, wanted: bool) -> contextlib.AbstractContextManager[socket.socket]:
+    hint = "give another with --port, or 0 for a free one" if wanted else "try again"
+    return listening("127.0.0.1", port, hint=hint)
 
 
 def _seed(hub: Hub, webhook_url: str) -> RegisteredApp:
@@ -292,30 +333,20 @@ def _policy(folder: Path, shop: Workshop, agent_user: str | None) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def _serving(site: Any, listener: socket.socket) -> Generator[None]:
-    config = uvicorn.Config(
-        site, log_config=None, access_log=False, lifespan="on", server_header=False, timeout_graceful_shutdown=3
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-web", daemon=True)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > until:
-            raise NotConfiguredError("The web process of the demo did not start.")
-        time.sleep(0.01)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
+def _take_back(db: Database) -> None:
+    """Make due what the killed process was working on: nobody else works here, so there is no need to wait for it."""
+    with db.connect() as connection:
+        for table in ("delivery", "outbox"):
+            connection.exec_driver_sql(
+                f"UPDATE {table} SET taken_until = 0 WHERE state = 'pending' AND taken_until IS NOT NULL"  # noqa: S608
+            )
 
 
 def _redeliver(hub: Hub) -> None:
     """Do what a sweep of the delivery log does: ask again for what was not acknowledged before the kill."""
+    hub.settle()
     answered = {delivery.guid for delivery in hub.deliveries if 200 <= delivery.status_code < 300}
     for delivery in hub.deliveries:
-        if delivery.guid not in answered and delivery.status != "pending":
+        if delivery.guid not in answered:
             answered.add(delivery.guid)
             hub.redeliver(delivery.id)

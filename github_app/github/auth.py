@@ -47,21 +47,28 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a token is for: one repository of one installation (None: all of them) and sorted permissions."""
+    """What a token is for: one repository of one installation, by id or name (neither: all), and sorted permissions."""
 
     installation_id: InstallationId
     repository_id: RepositoryId | None
     permissions: tuple[tuple[str, str], ...]
+    repository_name: str | None = None
 
     @classmethod
     def of(
-        cls, installation_id: InstallationId, repository_id: RepositoryId | None, permissions: Mapping[str, str]
+        cls,
+        installation_id: InstallationId,
+        repository_id: RepositoryId | None,
+        permissions: Mapping[str, str],
+        *,
+        repository_name: str | None = None,
     ) -> "Scope":
         """Return the scope of these permissions."""
         return cls(
             installation_id=installation_id,
             repository_id=repository_id,
             permissions=tuple(sorted(permissions.items())),
+            repository_name=repository_name,
         )
 
 
@@ -222,6 +229,8 @@ class Tokens:
         body: dict[str, Any] = {"permissions": dict(scope.permissions)}
         if scope.repository_id is not None:
             body["repository_ids"] = [scope.repository_id]
+        if scope.repository_name is not None:
+            body["repositories"] = [scope.repository_name]
         said = self._auth.call("mint_token", body=body, installation_id=scope.installation_id).json
         match said:
             case {"token": str(value), "expires_at": str(expires)} if value:

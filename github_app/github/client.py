@@ -15,6 +15,7 @@ from github_app.errors import GitHubRefusedError, GitHubUnreachableError, NotCon
 from github_app.github import shapes
 from github_app.github.auth import AppAuth, Scope
 from github_app.github.endpoints import ENDPOINTS
+from github_app.github.organisation import Organisations
 from github_app.github.pages import every_page, next_cursor
 from github_app.github.repository import RepositoryClient
 
@@ -43,6 +44,7 @@ class GitHub:
 
     def __init__(self, auth: AppAuth) -> None:
         self.auth = auth
+        self.organisations = Organisations(auth)
         self._lock = Lock()
         self._app: shapes.App | None = None
         self._own_user_id: UserId | None = None
@@ -76,7 +78,12 @@ class GitHub:
     ) -> RepositoryClient:
         """Return the client of one repository. Nothing is asked of GitHub yet."""
         return RepositoryClient(
-            self.auth, installation_id, repository_id, full_name, own_user_id=lambda: self.own_user_id(installation_id)
+            self.auth,
+            installation_id,
+            repository_id,
+            full_name,
+            own_user_id=lambda: self.own_user_id(installation_id),
+            organisations=self.organisations,
         )
 
     def app(self) -> shapes.App:

@@ -1,7 +1,8 @@
 """Everything a decision may know from GitHub, read once and frozen.
 
-One GraphQL call, and one permission call for each person who matters. Whoever cannot be identified is `NOBODY`; a bot
-has no permission of its own. What GitHub cannot say right now raises: it must never look like "allowed" or "not there".
+One GraphQL call, one more for each owner and minute, and one permission call for each person who matters. Whoever
+cannot be identified is `NOBODY`; a bot has no permission of its own. What GitHub cannot say right now raises: it must
+never look like "allowed" or "not there".
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,11 +11,13 @@ from typing import Final
 
 from github_app.core.events import Actor
 from github_app.core.facts import NOBODY, Approval, Facts, Issue, Label, Person, Repository
-from github_app.core.names import Instant, Permission, RepositoryId, Sha, UserId
+from github_app.core.names import Instant, Permission, RepositoryId, Sha, UserId, fold
 from github_app.errors import GitHubRefusedError
 from github_app.github import shapes
 from github_app.github.markdown import paragraphs
-from github_app.github.repository import Comment, CommentKind, RepositoryClient, instant
+from github_app.github.organisation import REPOSITORY_NAME, PolicyFile
+from github_app.github.repository import Comment, CommentKind, RepositoryClient
+from github_app.github.shapes import instant
 
 POLICY_PATH: Final = ".github/remit.yml"
 MOST_TIMELINE_PAGES: Final = 10
@@ -22,15 +25,15 @@ MOST_TIMELINE_PAGES: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """The facts, and the repository's own policy text as the default branch has it at `facts.repository.head`.
+    """The facts, and the policy files as the default branches have them: the repository's own and its owner's.
 
-    No policy: `policy_oid` is None. With an oid and no text there is something that cannot be read as a policy (a
-    directory, a binary file, or a file larger than GitHub shows): that is an error of the policy, not its absence.
+    The repository's is that at `facts.repository.head`. A file without text cannot be read as a policy: that is an
+    error of the policy, not its absence. In an owner's repository `.github` the file is the owner's only.
     """
 
     facts: Facts
-    policy_text: str | None
-    policy_oid: str | None
+    policy: PolicyFile | None = None
+    organisation: PolicyFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +109,13 @@ def gather_issue(
         comment_at=_written_at(client, number, comment),
         approvals=tuple(_looked_at_again(client, number, approval, people) for approval in approvals),
     )
-    policy = found.policy
-    readable = (
-        policy is not None and policy.typename == "Blob" and policy.is_binary is not True and not policy.is_truncated
-    )
+    if fold(found.name_with_owner.partition("/")[2]) == REPOSITORY_NAME:
+        path = f"{found.name_with_owner}/{policy_path}"
+        return Gathered(facts=facts, organisation=PolicyFile.of(path, found.policy))
     return Gathered(
         facts=facts,
-        policy_text=policy.text if policy is not None and readable else None,
-        policy_oid=None if policy is None else policy.oid,
+        policy=PolicyFile.of(policy_path, found.policy),
+        organisation=client.organisation_policy(policy_path),
     )
 
 

@@ -19,12 +19,22 @@ _EVENTS: Final = f"""
 
 _KINDS: Final = "itemTypes: [LABELED_EVENT, RENAMED_TITLE_EVENT, TRANSFERRED_EVENT]"
 
+_POLICY: Final = (
+    "policy: object(expression: $policy) { __typename oid ... on Blob { text byteSize isTruncated isBinary } }"
+)
+
+POLICY_FILE: Final = f"""
+query PolicyFile($owner: String!, $name: String!, $policy: String!) {{
+  repository(owner: $owner, name: $name) {{ databaseId nameWithOwner {_POLICY} }}
+}}
+"""
+
 ISSUE_FACTS: Final = f"""
 query IssueFacts($owner: String!, $name: String!, $number: Int!, $policy: String!) {{
   repository(owner: $owner, name: $name) {{
     databaseId nameWithOwner isPrivate isArchived isDisabled
     defaultBranchRef {{ name target {{ oid }} }}
-    policy: object(expression: $policy) {{ __typename oid ... on Blob {{ text byteSize isTruncated isBinary }} }}
+    {_POLICY}
     issueOrPullRequest(number: $number) {{
       __typename
       ... on PullRequest {{ number title body url closed locked author {{ {_ACTOR} }} }}

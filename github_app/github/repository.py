@@ -8,7 +8,6 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 from typing import Any, Literal, assert_never
 
@@ -17,8 +16,10 @@ from github_app.errors import GitHubRefusedError, GitHubUnreachableError, LostAc
 from github_app.github import queries, shapes
 from github_app.github.auth import AppAuth, Scope, Token
 from github_app.github.endpoints import ENDPOINTS, FETCH, PUSH, READ, SPEAK
+from github_app.github.organisation import Organisations, PolicyFile
 from github_app.github.pages import every_page, pages
 from github_app.github.refusals import NOT_FOUND, Answer
+from github_app.github.shapes import instant
 from github_app.github.wire import MovedError
 
 CommentKind = Literal["issue_comment", "review", "review_comment"]
@@ -76,14 +77,6 @@ class DefaultBranch:
     head: Sha
 
 
-def instant(text: str) -> Instant:
-    """Return GitHub's time as an instant. Raises GitHubUnreachableError when it cannot be read."""
-    try:
-        return Instant(int(datetime.fromisoformat(text).timestamp()) * 1000)
-    except ValueError:
-        raise GitHubUnreachableError("GitHub's answer holds an unreadable time") from None
-
-
 class RepositoryClient:
     """One repository, addressed by its name and checked by its id; a rename is followed."""
 
@@ -95,12 +88,14 @@ class RepositoryClient:
         full_name: str,
         *,
         own_user_id: Callable[[], UserId],
+        organisations: Organisations,
     ) -> None:
         self.installation_id = installation_id
         self.repository_id = repository_id
         self._auth = auth
         self._full_name = full_name
         self._own_user_id = own_user_id
+        self._organisations = organisations
         self._lock = Lock()
 
     @property
@@ -121,6 +116,11 @@ class RepositoryClient:
         with self._lock:
             self._full_name = facts.name_with_owner
         return facts
+
+    def organisation_policy(self, path: str) -> PolicyFile | None:
+        """Return the policy file of the repository's owner; None when there is none. See `Organisations`."""
+        owner = self.full_name.partition("/")[0]
+        return self._organisations.policy_file(self.installation_id, self.repository_id, owner, path)
 
     def issue_timeline(self, number: int, before: str) -> shapes.Timeline:
         """Return the part of the issue's timeline that is older than a cursor."""

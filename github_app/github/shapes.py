@@ -3,10 +3,12 @@
 `read` is the only way in; an answer that does not fit is GitHub not being able to answer, never an empty value.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from github_app.core.names import Instant
 from github_app.errors import GitHubUnreachableError
 
 T = TypeVar("T")
@@ -19,6 +21,14 @@ def read(kind: type[T], value: Any, what: str) -> T:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise GitHubUnreachableError(f"GitHub's answer to {what} does not have its documented shape: {error}") from None
+
+
+def instant(text: str) -> Instant:
+    """Return GitHub's time as an instant. Raises GitHubUnreachableError when it cannot be read."""
+    try:
+        return Instant(int(datetime.fromisoformat(text).timestamp()) * 1000)
+    except ValueError:
+        raise GitHubUnreachableError("GitHub's answer holds an unreadable time") from None
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -264,6 +274,14 @@ class IssueFacts(_Graph, frozen=True):
     default_branch_ref: Reference | None = None
     policy: Object | None = None
     issue_or_pull_request: IssueOrPull | None = None
+
+
+class PolicyFacts(_Graph, frozen=True):
+    """The answer to `queries.POLICY_FILE`."""
+
+    database_id: Id
+    name_with_owner: str
+    policy: Object | None = None
 
 
 class _TimelineOnly(_Graph, frozen=True):

@@ -1,8 +1,7 @@
 """Whose word a file is, and how one file lies on another.
 
 Maps are merged key by key, everything else is replaced; `protected` and `blocked` are only added to, except by the
-server's own file. What a repository may not say at all stands in `SERVER_ONLY`: a new layer (an organisation's, say) is
-one more member of `Layer` and its own column of that table.
+server's own file. What is not for every layer to say stands in `RESERVED`.
 """
 
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ class Layer(StrEnum):
 
     SHIPPED = "shipped"  # comes with Remit
     SERVER = "server"  # the self-hoster's
+    ORGANISATION = "organisation"  # .github/remit.yml in the owner's repository called .github
     REPOSITORY = "repository"  # .github/remit.yml on the default branch
 
 
@@ -39,27 +39,37 @@ class Source:
         return cls(path=path, text=decode(path, raw), version=version, layer=layer)
 
 
-SERVER_ONLY = {
-    "agent": "choose who does the work",
-    "agents": "choose who does the work",
-    "people.bots": "let an app ask for work",
-    "caps.pending_per_installation": "say how much a whole installation may have at once",
-    "caps.running_per_installation": "say how much a whole installation may run at once",
+_OPERATOR = frozenset({Layer.ORGANISATION, Layer.REPOSITORY})
+_OWNER = frozenset({Layer.REPOSITORY})
+RESERVED = {
+    "agent": (_OPERATOR, "choose who does the work"),
+    "agents": (_OPERATOR, "choose who does the work"),
+    "people.bots": (_OWNER, "let an app ask for work"),
+    "caps.pending_per_installation": (_OWNER, "say how much a whole installation may have at once"),
+    "caps.running_per_installation": (_OWNER, "say how much a whole installation may run at once"),
+    "repositories": (_OWNER, "say what a repository's own file may do"),
 }
+_SHARED = ("caps.pending_per_installation", "caps.running_per_installation")
 _ADDED = {"blocked", "protected"}
 
 
 def overreach(tree: Map, under: Map, layer: Layer) -> Iterator[PolicyError]:
     """Yield what a layer says that is not its to say; `under` is everything below it."""
-    if layer is not Layer.REPOSITORY:
+    if layer not in _OPERATOR:
         return
-    for key, power in SERVER_ONLY.items():
+    for key, (denied, power) in RESERVED.items():
         entry = _entry(tree, key)
-        if entry is not None:
-            yield entry.place.problem(
-                f"`{key}` is not for a repository: only the server's policy may {power}",
-                hint="remove the key, or ask who runs Remit",
+        if entry is not None and layer in denied:
+            only, ask = (
+                ("the server's policy", "who runs Remit")
+                if Layer.ORGANISATION in denied
+                else ("the server's or the organisation's policy", "who owns the organisation")
             )
+            who = "an organisation" if layer is Layer.ORGANISATION else "a repository"
+            sentence = f"`{key}` is not for {who}: only {only} may {power}"
+            yield entry.place.problem(sentence, hint=f"remove the key, or ask {ask}")
+    if layer is Layer.ORGANISATION:
+        yield from _raised(tree, under)
     mine, theirs = _entry(tree, "weakest_wall"), _entry(under, "weakest_wall")
     if mine is not None and theirs is not None and _wall(mine.node) < _wall(theirs.node):
         yield mine.place.problem(
@@ -67,6 +77,18 @@ def overreach(tree: Map, under: Map, layer: Layer) -> Iterator[PolicyError]:
             "only the server's policy may accept a weaker wall",
             hint=f"write {_wall(theirs.node)} or stronger, or remove the key",
         )
+
+
+def _raised(tree: Map, under: Map) -> Iterator[PolicyError]:
+    """Yield the caps by which an organisation would take more of the server than the server gives."""
+    for key in _SHARED:
+        mine, theirs = _entry(tree, key), _entry(under, key)
+        match mine, theirs:
+            case Entry(node=Leaf(value=int(more))), Entry(node=Leaf(value=int(most))) if more > most:
+                yield mine.place.problem(
+                    f"`{key}` may not go above {most} ({theirs.place}): only the server's policy may give more",
+                    hint=f"write at most {most}, or remove the key",
+                )
 
 
 def overlay(under: Map, tree: Map, layer: Layer) -> Map:

@@ -1,12 +1,14 @@
 """Policy files in, one `core.policy.Policy` out: strict, with the origin of every value.
 
-`policies/default.yml` always lies at the bottom; then come the sources in the order given (the server's, then the
-repository's). `extends: strict` lays that shipped file right under the file that says it; `extends: default` is what
-happens anyway. A file that cannot be read exactly is never read in part.
+`policies/default.yml` always lies at the bottom; then come the sources in the order given (the server's, the
+organisation's, the repository's). `extends: strict` lays that shipped file right under the file that says it; `extends:
+default` is what happens anyway. A file that cannot be read exactly is never read in part.
+
+Under an organisation's file a repository's may only tighten, unless `repositories` says otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 
@@ -14,10 +16,11 @@ from github_app.core.names import fold
 from github_app.core.policy import Policy
 from github_app.errors import PolicyError
 from github_app.policy.build import built
-from github_app.policy.layers import Source, overlay, overreach
+from github_app.policy.layers import Layer, Source, overlay, overreach
 from github_app.policy.problems import refuse
 from github_app.policy.shape import PolicyShape
 from github_app.policy.shipped import named_source
+from github_app.policy.tighten import loosened
 from github_app.policy.tree import Entry, Items, Leaf, Map, Place, read_tree
 from github_app.policy.validate import nearest, validated
 
@@ -33,10 +36,18 @@ class Sheet:
 def read_policy(texts: Sequence[Source] = ()) -> Policy:
     """Return the policy that the sources make together with the shipped default under them.
 
-    The version is the first 12 hexadecimal digits of the SHA-256 over all texts in order, each followed by a NUL.
+    The version is the first 12 hexadecimal digits of the SHA-256 over all texts in order, each followed by a NUL, an
+    organisation's after the word `organisation` and a NUL.
     Raises UnreadablePolicyError, which is the first problem of the first file that has any and carries the others.
     """
-    return lay([sheet for text in texts for sheet in _with_base(read_sheet(text))])
+    pile = _Pile(shipped_sheet("default"))
+    for text in texts:
+        if text.layer is Layer.REPOSITORY and pile.shut:
+            pile.leave_out(text)
+        else:
+            for sheet in _with_base(read_sheet(text)):
+                pile.lay(sheet)
+    return pile.policy()
 
 
 def read_sheet(source: Source) -> Sheet:
@@ -48,14 +59,57 @@ def read_sheet(source: Source) -> Sheet:
 
 def lay(sheets: Iterable[Sheet], *, bottom: Sheet | None = None) -> Policy:
     """Return the policy of sheets laid on each other, on the shipped default unless another bottom is given."""
-    first = bottom or shipped_sheet("default")
-    merged, digest = first.tree, sha256(_hashed(first.source))
+    pile = _Pile(bottom or shipped_sheet("default"))
     for sheet in sheets:
-        refuse(overreach(sheet.tree, merged, sheet.source.layer))
-        merged = overlay(merged, sheet.tree, sheet.source.layer)
-        digest.update(_hashed(sheet.source))
-    refuse(_contradictions(merged))
-    return built(validated(PolicyShape, merged), merged, digest.hexdigest()[:12])
+        pile.lay(sheet)
+    return pile.policy()
+
+
+class _Pile:
+    """Files laid on each other, and what the organisation's lets those above it do."""
+
+    def __init__(self, bottom: Sheet) -> None:
+        self._tree = bottom.tree
+        self._digest = sha256(_hashed(bottom.source))
+        self._organised: Map | None = None  # everything up to the organisation's file
+        self._repository: Map | None = None
+        self._notes: list[str] = []
+
+    @property
+    def shut(self) -> bool:
+        """Say whether an organisation lets repositories say nothing."""
+        return self._organised is not None and _word(self._organised) == "none"
+
+    def lay(self, sheet: Sheet) -> None:
+        """Lay one more file on top. Raises UnreadablePolicyError when it says what is not its to say."""
+        layer = sheet.source.layer
+        refuse(overreach(sheet.tree, self._tree, layer))
+        self._tree = overlay(self._tree, sheet.tree, layer)
+        self._digest.update(_hashed(sheet.source))
+        if layer is Layer.ORGANISATION:
+            self._organised = self._tree
+        elif layer is Layer.REPOSITORY:
+            self._repository = sheet.tree
+
+    def leave_out(self, source: Source) -> None:
+        """Note that a repository's file is not heard; it counts into the version all the same."""
+        self._digest.update(_hashed(source))
+        said = self._tree.entries["repositories"].place
+        self._notes.append(f"{source.path} is ignored: the organisation's policy says `repositories: none` ({said})")
+
+    def policy(self) -> Policy:
+        """Return the policy. Raises UnreadablePolicyError for contradictions and for what may only be tightened."""
+        refuse(_contradictions(self._tree))
+        made = built(validated(PolicyShape, self._tree), self._tree, self._digest.hexdigest()[:12])
+        if self._repository is not None and self._organised is not None and _word(self._organised) == "tighten":
+            upper = built(validated(PolicyShape, self._organised), self._organised, "")
+            refuse(loosened(upper, made, merged=self._tree, tree=self._repository))
+        return replace(made, notes=tuple(self._notes))
+
+
+def _word(tree: Map) -> str:
+    entry = tree.entries.get("repositories")
+    return entry.node.text if entry is not None and isinstance(entry.node, Leaf) else "tighten"
 
 
 @cache
@@ -78,7 +132,9 @@ def _with_base(sheet: Sheet) -> Iterator[Sheet]:
 
 
 def _hashed(source: Source) -> bytes:
-    return source.text.encode("utf-8", "surrogatepass") + b"\0"
+    """Return a text as it counts into the version; the same text of an organisation's means something else."""
+    mark = b"organisation\0" if source.layer is Layer.ORGANISATION else b""
+    return mark + source.text.encode("utf-8", "surrogatepass") + b"\0"
 
 
 def _contradictions(tree: Map) -> Iterator[PolicyError]:

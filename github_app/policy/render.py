@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from github_app.core.policy import Policy
 
-_NOT_KEYS = {"version", "origins", "origin", "broken"}  # found out while reading, not written
+_NOT_KEYS = {"version", "origins", "origin", "broken", "notes"}  # found out while reading, not written
 
 
 def render(policy: Policy) -> str:
@@ -21,8 +21,13 @@ def render(policy: Policy) -> str:
     yaml.allow_unicode = True
     yaml.width = 120
     stream = StringIO()
-    yaml.dump({"version": 1} | _plain(policy), stream)
+    yaml.dump(as_data(policy), stream)
     return stream.getvalue()
+
+
+def as_data(policy: Policy) -> dict[str, Any]:
+    """Return the same as maps, lists and scalars."""
+    return {"version": 1} | _plain(policy)
 
 
 def _plain(value: Any) -> Any:

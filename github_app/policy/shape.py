@@ -14,6 +14,7 @@ from github_app.policy.values import (
     CategoryName,
     CheckName,
     Command,
+    FreedomName,
     Glob,
     Globs,
     Label,
@@ -65,7 +66,7 @@ class PeopleShape(Shape):
     label: Writer = absent("permission by which a label starts work")
     propose: Proposer = absent("permission by which a label makes a proposal")
     command: Writer = absent("permission for /remit commands")
-    bots: list[BotLogin] = absent("apps whose labels may make a proposal; server only")
+    bots: list[BotLogin] = absent("apps whose labels may make a proposal; not for a repository")
 
 
 class ApprovalShape(Shape):
@@ -166,3 +167,6 @@ class PolicyShape(Shape):
     checks: ChecksShape = absent("the repository's own commands")
     weakest_wall: WallName = absent("the weakest isolation that is accepted; a repository only strengthens")
     pull_requests: PullRequestsShape = absent("how a pull request is opened")
+    repositories: FreedomName = absent(
+        "what a repository's own file may do under an organisation's: be ignored, only tighten, or anything"
+    )

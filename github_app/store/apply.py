@@ -6,11 +6,12 @@ beside. Anything that raises rolls everything back, and the delivery is as it wa
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
+from github_app.core.audit import evidence, seal
 from github_app.core.decision import (
     Action,
     Change,
@@ -26,13 +27,26 @@ from github_app.core.decision import (
     Verdict,
     WithdrawApprovals,
 )
-from github_app.core.events import AccessLost, CommentCreated, CommentWithdrawn, Event, IssueChanged, Place, PullClosed
-from github_app.core.facts import Facts, as_json
+from github_app.core.events import (
+    AccessLost,
+    Actor,
+    AttemptFinished,
+    CommentCreated,
+    CommentWithdrawn,
+    Event,
+    IssueChanged,
+    Place,
+    PullClosed,
+)
+from github_app.core.facts import Facts
 from github_app.core.names import TaskId
 from github_app.core.policy import Policy
+from github_app.core.recorded import event_as_json, facts_as_json
 from github_app.core.task import PENDING, Task
+from github_app.core.whatif import remedies, worth_telling
 from github_app.errors import StaleError
 from github_app.store.backlog import Delivery, settle
+from github_app.store.codec import plain
 from github_app.store.ledger import read_ledger
 from github_app.store.outbox import key_of, put
 from github_app.store.session import Database
@@ -78,9 +92,8 @@ def apply(
         db.lock(session)
         _still_pending(session, delivery)
         known = facts.with_ledger(read_ledger(session, event, policy, facts))
-        return _Application(db, session, delivery, event, policy, known).carry_out(
-            decide(event, policy, known), superseded, sources
-        )
+        application = _Application(db, session, delivery, event, policy, known, decide)
+        return application.carry_out(decide(event, policy, known), superseded, sources)
 
     return db.transaction(work)
 
@@ -89,19 +102,38 @@ class _Application:
     """One decision being carried out inside one transaction."""
 
     def __init__(
-        self, db: Database, session: Session, delivery: Delivery, event: Event, policy: Policy, facts: Facts
+        self,
+        db: Database,
+        session: Session,
+        delivery: Delivery,
+        event: Event,
+        policy: Policy,
+        facts: Facts,
+        decide: Decide,
     ) -> None:
         self.session, self.delivery, self.event, self.policy, self.facts = session, delivery, event, policy, facts
-        self.now = db.now(session)
-        self.cause = Cause(actor=_actor(event), at=self.now, delivery_id=delivery.id, policy_version=policy.version)
+        self.decide, self.now = decide, db.now(session)
+        who = _actor(event)
+        self.cause = Cause(
+            actor="remit" if who is None else who.login,
+            actor_id=None if who is None else who.id,
+            at=self.now,
+            delivery_id=delivery.id,
+            policy_version=policy.version,
+            evidence=evidence(event.fence, event.report) if isinstance(event, AttemptFinished) else None,
+        )
         self.task = facts.ledger.task
         self.room_in: set[int] = set()
 
     def carry_out(self, decision: Decision, superseded: Sequence[int], sources: Mapping[str, str] | None) -> Applied:
         session, facts = self.session, self.facts
+        stored = self._worth_storing(decision)
+        if stored and isinstance(self.event, IssueChanged) and worth_telling(decision):
+            decision = replace(decision, remedies=remedies(self.decide, self.policy, facts))
+        if decision.changes:
+            self.cause = replace(self.cause, decision=seal(self._document(decision)))
         for change in decision.changes:
             self._change(change)
-        stored = self._worth_storing(decision)
         if stored:
             self._store(decision, sources or {})
         for index, action in enumerate(decision.actions):
@@ -131,9 +163,9 @@ class _Application:
             case RewordTask():
                 self._now_is(reword(session, change.task_id, change.version, change.reason, self.cause, change.set))
             case RecordApproval():
-                approve(session, change)
+                approve(session, change, self.cause)
             case WithdrawApprovals():
-                withdraw(session, change.task_id, change.comment_id, change.reason, self.now)
+                withdraw(session, change.task_id, change.comment_id, change.reason, self.cause)
             case _:
                 assert_never(change)
 
@@ -170,9 +202,14 @@ class _Application:
             "verdict": str(decision.verdict),
             "category": decision.category,
             "tier": None if decision.tier is None else str(decision.tier),
-            "document": {**decision.as_json(), "facts": as_json(self.facts)},
+            "document": self._document(decision),
         }
         self.session.execute(insert(DECISION).values(values))
+
+    def _document(self, decision: Decision) -> dict[str, Any]:
+        """Return the decision as it is stored; its seal stands in every line of history that it brings about."""
+        facts, event = facts_as_json(self.facts), event_as_json(self.event)
+        return plain({**decision.as_json(), "event": event, "facts": facts})
 
     def _put(self, action: Action, index: int) -> None:
         created = None if self.task is None else self.task.id
@@ -237,11 +274,12 @@ def _place(event: Event) -> Place:
     return event.place
 
 
-def _actor(event: Event) -> str:
+def _actor(event: Event) -> Actor | None:
+    """Return who brought an event about; None: nobody but Remit itself."""
     match event:
         case CommentCreated():
-            return event.author.login
+            return event.author
         case IssueChanged() | CommentWithdrawn() | PullClosed():
-            return event.sender.login
+            return event.sender
         case _:
-            return "remit"
+            return None

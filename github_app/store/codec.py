@@ -13,6 +13,7 @@ import msgspec
 from github_app.core.decision import Action, Propose, React, Refresh, Reply
 from github_app.core.events import (
     AccessLost,
+    ApprovalAwaited,
     ApprovalExpired,
     AttemptFinished,
     CommentCreated,
@@ -28,6 +29,7 @@ INTERNAL: dict[str, type] = {
     "remit.attempt_finished": AttemptFinished,
     "remit.start_refused": StartRefused,
     "remit.approval_expired": ApprovalExpired,
+    "remit.approval_awaited": ApprovalAwaited,
     "remit.room": IssueChanged,
     "remit.reconciled": IssueChanged,
     "remit.command": CommentCreated,

@@ -1,8 +1,8 @@
 """Who runs what: claims, leases, fences, and what a run records while it lasts.
 
-Counted limits need claims one after another: the lock, one SELECT with every limit, one compare-and-set UPDATE. Every
-later write matches the fence, so a worker that lost its lease writes nothing. Only `heartbeat` renews, and only what it
-is told really runs. An attempt that reported its end has no lease any more: it waits for its decision.
+Counted limits need claims one after another: the lock, one SELECT with every limit and pause, one compare-and-set
+UPDATE. Every later write matches the fence, so a worker that lost its lease writes nothing. Only `heartbeat` renews,
+and only what it is told really runs. An attempt that reported its end has no lease any more: it waits for its decision.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from github_app.errors import StaleError
 from github_app.store.codec import clean, event_body, plain
 from github_app.store.inbox import NewDelivery, record
 from github_app.store.ledger import standing_approvals
+from github_app.store.pauses import NOT_PAUSED
 from github_app.store.presence import WorkerId
 from github_app.store.session import Database
 from github_app.store.tables import among
@@ -38,6 +39,7 @@ LEFT JOIN (SELECT installation_id, count(*) AS n FROM task WHERE state = 'runnin
 WHERE {IS_STARTABLE} AND t.run_after <= :now
   AND coalesce(here.n, 0) < t.running_cap AND coalesce(around.n, 0) < t.running_cap_installation
   AND (SELECT count(*) FROM task WHERE state = 'running') < :total
+  AND {NOT_PAUSED}
 ORDER BY t.priority DESC, coalesce(here.n, 0), coalesce(t.admitted_at, t.created_at), t.id LIMIT 1
 """)  # noqa: S608 - our words
 

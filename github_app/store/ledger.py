@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from github_app.core.assess import assess
 from github_app.core.events import (
     AccessLost,
+    ApprovalAwaited,
     ApprovalExpired,
     AttemptFinished,
     CommentCreated,
@@ -23,12 +24,14 @@ from github_app.core.names import Instant, Permission, RepositoryId, State, Task
 from github_app.core.policy import Policy
 from github_app.core.sanitize import sanitize_line
 from github_app.core.task import ENDED, OPEN, PENDING, Task
+from github_app.store.pauses import pauses_over
 from github_app.store.tables import among
 from github_app.store.tasks import APPROVAL, TASK, task_of
-from github_app.store.waiting import HOUR, in_front, line
+from github_app.store.waiting import HOUR, WITH_PULL, in_front, line
 
 DAY = 24 * HOUR
 IS_OPEN, IS_PENDING, IS_ENDED = (text(among("state", states)) for states in (OPEN, PENDING, ENDED))
+MAKES_PULL = text(among("state", WITH_PULL))
 
 
 def read_ledger(session: Session, event: Event, policy: Policy, facts: Facts) -> Ledger:
@@ -60,11 +63,12 @@ def read_ledger(session: Session, event: Event, policy: Policy, facts: Facts) ->
             TASK.c.installation_id == installation_id,
             TASK.c.id != own,
         ),
-        open_pulls=_count(session, text("state = 'in_review'"), TASK.c.installation_id == installation_id, here),
+        open_pulls=_count(session, MAKES_PULL, TASK.c.id != own, TASK.c.installation_id == installation_id, here),
         created_today=_count(session, here, started >= day, TASK.c.id != own),
         deferred_before=in_front(
             session, installation_id, repository_id, None if task is None else task.id, requester_id, facts.now
         ),
+        pauses=pauses_over(session, installation_id, repository_id, facts.now),
     )
 
 
@@ -97,7 +101,7 @@ def with_positions(session: Session, rows: Iterable[Any], now: Instant) -> list[
 
 def _task_of_event(session: Session, event: Event) -> Task | None:
     match event:
-        case AttemptFinished() | StartRefused() | ApprovalExpired():
+        case AttemptFinished() | StartRefused() | ApprovalExpired() | ApprovalAwaited():
             wanted = (TASK.c.id == event.task_id,)
         case IssueChanged():
             wanted = (TASK.c.issue_number == event.number,)

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from github_app.core.decision import Reason, Refresh
-from github_app.core.events import ApprovalExpired, Place
+from github_app.core.events import ApprovalAwaited, ApprovalExpired, Event, Place
 from github_app.core.names import InstallationId, Instant, RepositoryId, State, TaskId
 from github_app.core.task import Move, Task
 from github_app.store.codec import event_body
@@ -23,6 +23,7 @@ from github_app.store.tables import IS_HELD, IS_RUNNING
 from github_app.store.tasks import TASK, Cause, count_interruption, move
 from github_app.store.waiting import wake
 
+DAY = 24 * 3_600_000
 PATIENCE = 3  # interruptions beyond the policy's retries before a task fails: it may be what kills the workers
 
 
@@ -63,6 +64,23 @@ def expire_approvals(db: Database, *, limit: int = 100) -> int:
     return db.transaction(work)
 
 
+def remind_approvals(db: Database, *, limit: int = 100) -> int:
+    """Say once of every proposal that expires within a day that it does; ones that live no longer need no reminder."""
+
+    def work(session: Session) -> int:
+        now = db.now(session)
+        sql = (
+            "SELECT id, installation_id, repository_id, repository, issue_number, expires_at FROM task t "  # noqa: S608
+            f"WHERE {IS_HELD} AND expires_at > :now AND expires_at <= :soon AND expires_at - proposed_at > :day "
+            "AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.guid = 'awaited:' || t.id || ':' || t.expires_at) "
+            "ORDER BY expires_at LIMIT :limit"
+        )
+        values = {"now": now, "soon": now + DAY, "day": DAY, "limit": limit}
+        return sum(_remind(session, row, now) for row in session.execute(text(sql), values).all())
+
+    return db.transaction(work)
+
+
 def _interrupted(session: Session, row: Any, here: WorkerId, now: Instant) -> bool:
     if row["lease_until"] is None:  # it reported its end; only a lost report leaves it here
         guids = (f"attempt:{row['id']}:{row['fence']}", f"start:{row['id']}:{row['fence']}")
@@ -97,19 +115,32 @@ def _rescue(session: Session, row: Any, now: Instant) -> Rescued:
 
 
 def _expire(session: Session, row: Any, now: Instant) -> bool:
-    place = Place(
+    event = ApprovalExpired(place=_place(row), task_id=TaskId(row.id))
+    return _tell(session, row, now, f"expired:{row.id}:{row.version}", "remit.approval_expired", event)
+
+
+def _remind(session: Session, row: Any, now: Instant) -> bool:
+    event = ApprovalAwaited(place=_place(row), task_id=TaskId(row.id), expires_at=Instant(row.expires_at))
+    return _tell(session, row, now, f"awaited:{row.id}:{row.expires_at}", "remit.approval_awaited", event)
+
+
+def _place(row: Any) -> Place:
+    return Place(
         installation_id=InstallationId(row.installation_id),
         repository_id=RepositoryId(row.repository_id),
         full_name=row.repository,
     )
+
+
+def _tell(session: Session, row: Any, now: Instant, guid: str, name: str, event: Event) -> bool:
     delivery = NewDelivery(
-        guid=f"expired:{row.id}:{row.version}",
-        event="remit.approval_expired",
+        guid=guid,
+        event=name,
         source="internal",
-        installation_id=place.installation_id,
-        repository_id=place.repository_id,
+        installation_id=InstallationId(row.installation_id),
+        repository_id=RepositoryId(row.repository_id),
         number=row.issue_number,
-        body=event_body(ApprovalExpired(place=place, task_id=TaskId(row.id))),
+        body=event_body(event),
         received_at=now,
     )
     return record(session, delivery) is Recorded.NEW

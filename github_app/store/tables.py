@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from github_app.core.names import State, Tier
+from github_app.core.pause import Scope
 from github_app.core.task import OPEN, PENDING, STARTABLE
 
 Big = BigInteger().with_variant(Integer, "sqlite")  # an SQLite row id must be INTEGER
@@ -32,6 +33,7 @@ IS_RUNNING = "state = 'running'"
 IS_HELD = "state = 'held'"
 IS_IN_REVIEW = "state = 'in_review'"
 IS_DEFERRED = "state = 'deferred'"
+IS_PAUSED = "lifted_at IS NULL"
 IS_WAITING = "state = 'pending'"
 IS_QUARANTINED = "state = 'quarantined'"
 IS_TAKEN = "state = 'pending' AND taken_until IS NOT NULL"
@@ -188,21 +190,30 @@ class TaskRow(SQLModel, table=True):
 
 
 class HistoryRow(SQLModel, table=True):
-    """One line of a task's life; triggers forbid changing or deleting it. `seq` is the task's version after it."""
+    """One line of a task's life; triggers forbid changing or deleting it, and `digest` chains it to the one before.
+
+    `version` is the task's after it: a line that only notes something (an approval) has that of the line before.
+    """
 
     __tablename__ = "history"
     task_id: int = Field(primary_key=True, sa_type=BigInteger, foreign_key="task.id")
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    version: int
     at: int = Field(sa_type=BigInteger)
     from_state: str | None = Field(default=None, sa_type=Text)
     to_state: str = Field(sa_type=Text)
     move: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
+    actor_id: int | None = Field(default=None, sa_type=BigInteger)
     delivery_id: int | None = Field(default=None, sa_type=BigInteger)
+    decision: str | None = Field(default=None, sa_type=Text)  # the seal of the decision's document
     policy_version: str = Field(sa_type=Text)
+    text_digest: str | None = Field(default=None, sa_type=Text)  # these two are unknown for some lines of schema 0001
+    base: str | None = Field(default=None, sa_type=Text)
     code: str = Field(sa_type=Text)
     sentence: str = Field(sa_type=Text)
     data: dict[str, Any] = Field(sa_type=Json)
+    digest: str = Field(sa_type=Text)
 
 
 class ApprovalRow(SQLModel, table=True):
@@ -278,3 +289,24 @@ class OutboxRow(SQLModel, table=True):
     last_error: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": NOTHING})
     created_at: int = Field(sa_type=BigInteger)
     done_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class PauseRow(SQLModel, table=True):
+    """Where nothing starts, who said so and until when; lifting adds when and by whom. `target` 0: the server."""
+
+    __tablename__ = "pause"
+    __table_args__ = (
+        CheckConstraint(among("scope", Scope), name="pause_scope"),
+        _partial("pause_one_each", "scope", "target", where=IS_PAUSED, unique=True),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=Big)
+    scope: str = Field(sa_type=Text)
+    target: int = Field(sa_type=BigInteger)
+    name: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    paused_by: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    until: int | None = Field(default=None, sa_type=BigInteger)
+    lifted_at: int | None = Field(default=None, sa_type=BigInteger)
+    lifted_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": NOTHING})

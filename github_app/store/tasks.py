@@ -1,5 +1,7 @@
 """The one writer of a task's state. Every change is compare-and-set on the version and leaves one line of history.
 
+Lines are chained (`core.audit`): each carries the digest of itself and of the line before. Approvals are lines too.
+
 Nothing else in Remit writes `task.state`; the lease (who runs it, until when) is renewed without a new version, because
 it is no decision. Whoever counts (caps, limits) takes `Database.lock` first.
 """
@@ -12,6 +14,7 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from github_app.core import audit
 from github_app.core.decision import CreateTask, Reason, RecordApproval
 from github_app.core.events import Place
 from github_app.core.names import (
@@ -47,17 +50,22 @@ SETTABLE = frozenset(
         "status_comment_id", "last_failure", "repository",
     }
 )  # fmt: skip
-LEASE = frozenset({"fence", "started_at", "lease_until", "worker", "worker_host", "worker_pid", "worker_start"})
 NO_LEASE = dict.fromkeys(("lease_until", "worker", "worker_host", "worker_pid", "worker_start"))
-UNTOLD = frozenset({"subject", "title", *LEASE})  # not repeated in the history: text of the issue, and the lease
+UNTOLD = frozenset({"title", "started_at", *NO_LEASE})  # not repeated in the history: text of the issue, and the lease
+BORN_WITH = ("category", "tier", "subject", "requester_id", "requester", "expires_at")  # what the first line tells
 UNSPENT = frozenset({Move.RELEASE, Move.HOLD})  # out of running: the attempt never really began
 
 
 class Written(StrEnum):
     """What the history says for a change that is no move."""
 
-    CREATE = "create"
-    REWORD = "reword"
+    CREATE = audit.CREATE
+    REWORD = audit.REWORD
+    APPROVAL = audit.APPROVAL
+    WITHDRAWAL = audit.WITHDRAWAL
+
+
+NOTED = frozenset({Written.APPROVAL, Written.WITHDRAWAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +74,11 @@ class Cause:
 
     actor: str
     at: Instant
+    actor_id: UserId | None = None
     delivery_id: DeliveryId | None = None
+    decision: str | None = None  # the seal of the decision's document
     policy_version: str | None = None  # None: the one the task was decided under
+    evidence: Mapping[str, Any] | None = None  # what a run reported, for the lines that follow from it
 
 
 def create(session: Session, place: Place, wanted: CreateTask, policy: Policy, cause: Cause) -> Task:
@@ -98,7 +109,7 @@ def create(session: Session, place: Place, wanted: CreateTask, policy: Policy, c
         **limits_of(policy),
     }
     row = session.execute(insert(TASK).values(_storable(values)).returning(TASK)).mappings().one()
-    _append(session, row, None, Written.CREATE, wanted.reason, cause, {})
+    _append(session, row, None, Written.CREATE, wanted.reason, cause, {name: row[name] for name in BORN_WITH})
     return task_of(row)
 
 
@@ -151,21 +162,32 @@ def count_interruption(session: Session, task_id: TaskId) -> None:
     session.execute(update(TASK).where(TASK.c.id == task_id).values(values))
 
 
-def approve(session: Session, given: RecordApproval) -> None:
-    """Record an approval with the text it is for; the same one again changes nothing."""
-    row = session.execute(select(TASK.c.subject).where(TASK.c.id == given.task_id)).one()
+def approve(session: Session, given: RecordApproval, cause: Cause) -> None:
+    """Record an approval with the text it is for, in a line of its own; the same one again changes nothing."""
+    row = _locked(session, given.task_id)
     same = [APPROVAL.c[name] == getattr(given, name) for name in ("task_id", "comment_id", "user_id", "digest")]
-    if session.execute(select(APPROVAL.c.id).where(*same)).first() is None:
-        values = {field.name: getattr(given, field.name) for field in fields(given)}
-        session.execute(insert(APPROVAL).values(_storable({**values, "subject": row.subject, "withdrawn_why": ""})))
+    if session.execute(select(APPROVAL.c.id).where(*same)).first() is not None:
+        return
+    values = {field.name: getattr(given, field.name) for field in fields(given)}
+    stored = _storable({**values, "subject": row["subject"], "withdrawn_why": ""})
+    session.execute(insert(APPROVAL).values(stored))
+    reason = Reason(code="approval.recorded", sentence=f"{given.login} approved the text {given.digest}.")
+    _append(session, row, row["state"], Written.APPROVAL, reason, cause, _approval(stored))
 
 
-def withdraw(session: Session, task_id: TaskId, comment_id: int | None, reason: Reason, now: Instant) -> None:
-    """Let a task's approvals stop counting: all, or those of one comment. What was approved stays on record."""
-    statement = update(APPROVAL).where(APPROVAL.c.task_id == task_id, APPROVAL.c.withdrawn_at.is_(None))
+def withdraw(session: Session, task_id: TaskId, comment_id: int | None, reason: Reason, cause: Cause) -> None:
+    """Let a task's approvals stop counting: all, or those of one comment; each in a line of its own.
+
+    What was approved stays on record.
+    """
+    row = _locked(session, task_id)
+    wanted = select(APPROVAL).where(APPROVAL.c.task_id == task_id, APPROVAL.c.withdrawn_at.is_(None))
     if comment_id is not None:
-        statement = statement.where(APPROVAL.c.comment_id == comment_id)
-    session.execute(statement.values(withdrawn_at=now, withdrawn_why=clean(reason.sentence)))
+        wanted = wanted.where(APPROVAL.c.comment_id == comment_id)
+    for given in session.execute(wanted.order_by(APPROVAL.c.id)).mappings().all():
+        values = {"withdrawn_at": cause.at, "withdrawn_why": clean(reason.sentence)}
+        session.execute(update(APPROVAL).where(APPROVAL.c.id == given["id"]).values(values))
+        _append(session, row, row["state"], Written.WITHDRAWAL, reason, cause, _approval(given))
 
 
 def limits_of(policy: Policy) -> dict[str, Any]:
@@ -275,20 +297,53 @@ def _append(
     values: Mapping[str, Any],
 ) -> None:
     told = {name: str(value) if name == "tier" else value for name, value in values.items() if name not in UNTOLD}
+    if cause.evidence is not None and label not in NOTED:
+        told["run"] = cause.evidence
+    newest = select(HISTORY.c.seq, HISTORY.c.digest).where(HISTORY.c.task_id == row["id"])
+    last = session.execute(newest.order_by(HISTORY.c.seq.desc()).limit(1)).first()
     line = {
         "task_id": row["id"],
-        "seq": row["version"],
+        "seq": 1 if last is None else last.seq + 1,
+        "version": row["version"],
         "at": cause.at,
         "from_state": before,
         "to_state": row["state"],
         "move": str(label),
         "actor": cause.actor,
+        "actor_id": cause.actor_id,
         "delivery_id": cause.delivery_id,
+        "decision": cause.decision,
         "policy_version": cause.policy_version or row["policy_version"],
+        "text_digest": row["digest"],
+        "base": row["base"],
         "code": reason.code,
         "sentence": reason.sentence,
     }
-    session.execute(insert(HISTORY).values({**_storable(line), "data": plain(told)}))
+    kept = {**_storable(line), "data": _whole(plain(told))}
+    digest = audit.chained(kept, audit.BEGINNING if last is None else last.digest)
+    session.execute(insert(HISTORY).values({**kept, "digest": digest}))
+
+
+def _locked(session: Session, task_id: TaskId) -> Any:
+    """Return a task's row, locked: the lines of one task are appended one after another."""
+    return session.execute(select(TASK).where(TASK.c.id == task_id).with_for_update()).mappings().one()
+
+
+def _approval(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("comment_id", "user_id", "login", "digest", "subject")}
+
+
+def _whole(value: Any) -> Any:
+    """Return JSON without fractions: each database writes them in its own way, and a chain must read back the same."""
+    match value:
+        case float():
+            return repr(value)
+        case dict():
+            return {key: _whole(inner) for key, inner in value.items()}
+        case list():
+            return [_whole(inner) for inner in value]
+        case _:
+            return value
 
 
 def _allowed(changes: Mapping[str, Any] | None) -> dict[str, Any]:

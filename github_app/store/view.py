@@ -7,10 +7,12 @@ from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from github_app.core.names import Instant, RepositoryId, State, TaskId
+from github_app.core.pause import WAITING, Pause
 from github_app.core.proof import AttemptReport
 from github_app.core.task import ENDED, Task
 from github_app.store.codec import report_from
 from github_app.store.ledger import with_positions
+from github_app.store.pauses import pauses_over
 from github_app.store.session import Database
 from github_app.store.tables import IS_OPEN, ApprovalRow, DecisionRow, DeliveryRow, OutboxRow, PolicyRow
 from github_app.store.tasks import ATTEMPT, HISTORY, TASK, table_of
@@ -25,16 +27,22 @@ class HistoryLine:
     """One line of a task's life."""
 
     seq: int
+    version: int
     at: Instant
     from_state: str | None
     to_state: str
     move: str
     actor: str
+    actor_id: int | None
     delivery_id: int | None
+    decision: str | None
     policy_version: str
+    text_digest: str | None
+    base: str | None
     code: str
     sentence: str
     data: dict[str, Any]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +139,7 @@ class TaskDetail:
     approvals: tuple[ApprovalLine, ...]
     decisions: tuple[StoredDecision, ...]
     effects: tuple[EffectLine, ...]
+    pauses: tuple[Pause, ...]  # in force over a task whose start is still to come
 
 
 def get(db: Database, task_id: TaskId) -> Task | None:
@@ -225,6 +234,9 @@ def detail(db: Database, task_id: TaskId) -> TaskDetail | None:
             approvals=_lines(session, APPROVAL, ApprovalLine, APPROVAL.c.task_id == task_id, order=APPROVAL.c.id),
             decisions=_lines(session, DECISION, StoredDecision, DECISION.c.task_id == task_id, order=DECISION.c.id),
             effects=_lines(session, OUTBOX, EffectLine, OUTBOX.c.task_id == task_id, order=OUTBOX.c.id),
+            pauses=pauses_over(session, task.installation_id, task.repository_id, db.now(session))
+            if task.state in WAITING
+            else (),
         )
 
 

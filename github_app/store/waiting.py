@@ -14,8 +14,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
 from github_app.core.events import Actor, IssueChanged, Place
-from github_app.core.names import InstallationId, Instant, RepositoryId, UserId
-from github_app.core.task import PENDING
+from github_app.core.names import InstallationId, Instant, RepositoryId, State, UserId
+from github_app.core.task import PENDING, STARTABLE
 from github_app.store.codec import event_body
 from github_app.store.inbox import NewDelivery, Recorded, record
 from github_app.store.session import Database
@@ -24,6 +24,8 @@ from github_app.store.tables import IS_DEFERRED, among
 HOUR = 3_600_000
 SELF = Actor(id=UserId(0), login="remit", human=False)
 IS_PENDING = among("state", PENDING)
+# An open pull request, or a run that is about to become one: else a cap of one lets in everybody who waits.
+WITH_PULL = frozenset({State.IN_REVIEW, State.RUNNING, *STARTABLE})
 
 DEFERRED = (
     "SELECT id, installation_id, repository_id, repository, issue_number, requester_id, created_at, requester_cap, "  # noqa: S608 - our words
@@ -73,7 +75,7 @@ def wake(session: Session, installation_id: int, cause: str, now: Instant) -> in
     if not rows:
         return 0
     pending = _count(session, IS_PENDING, installation_id)
-    pulls = _count(session, "state = 'in_review'", installation_id)
+    pulls = _count(session, among("state", WITH_PULL), installation_id)
     used_up = _used_up(session, rows, now)
     candidates: list[tuple[int, int, Any]] = []
     for repository_id in {row.repository_id for row in rows}:

@@ -16,26 +16,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from github_app.log import get_log
+from github_app.policy.layers import Source
 from github_app.store import backlog
 from github_app.store.inbox import InboxWriter
 from github_app.store.session import Database
 from github_app.web.pages import STATIC, Pages, is_local
+from github_app.web.policy_api import PolicyApi
 from github_app.web.receive import Receiver
 
+log = get_log("web")
 HOOK = "/api/github/webhooks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What the web process is made of. `worker_starts` and `worker_stops` run beside it when it has a worker."""
+    """What the web process is made of."""
 
     db: Database
     inbox: InboxWriter
     receiver: Receiver
     local_pages: bool
     github_url: str
-    on_start: tuple[Callable[[], Any], ...] = ()
-    on_stop: tuple[Callable[[], Any], ...] = ()
+    policy: tuple[Source, ...] = ()  # the server's own, for trying others over it
 
 
 def make_app(site: Site) -> Starlette:
@@ -45,17 +48,18 @@ def make_app(site: Site) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         site.inbox.start()
-        for start in site.on_start:
-            await run_in_threadpool(start)
         try:
             yield
         finally:
-            for stop in site.on_stop:
-                await run_in_threadpool(stop)
             await run_in_threadpool(site.inbox.stop)
 
     async def healthz(_: Request) -> Response:
-        waiting = await run_in_threadpool(backlog.counts, site.db)
+        try:
+            waiting = await run_in_threadpool(backlog.counts, site.db)
+        except Exception as error:  # noqa: BLE001 - whatever it is, deliveries cannot be kept now
+            log.critical("health.database_away", kind=type(error).__name__)
+            away = {"status": "unavailable", "reason": "the database does not answer"}
+            return JSONResponse(away, status_code=503)
         return JSONResponse({"status": "ok", "pending": waiting.pending, "quarantined": waiting.quarantined})
 
     routes: list[Route | Mount] = [
@@ -63,14 +67,19 @@ def make_app(site: Site) -> Starlette:
         Route("/healthz", healthz, methods=["GET"]),
     ]
     if site.local_pages:
+        api = PolicyApi.over(site.policy)
         routes += [
+            Route("/api/v1/policy/validate", api.validate, methods=["POST"]),
+            Route("/api/v1/policy/simulate", api.simulate, methods=["POST"]),
             Route("/", _local(pages.tasks), methods=["GET"]),
             Route("/tasks/{task_id:int}", _local(pages.task), methods=["GET"]),
             Route("/api/v1/tasks", _local(pages.tasks_json), methods=["GET"]),
             Route("/api/v1/tasks/{task_id:int}", _local(pages.task_json), methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    application = Starlette(routes=routes, lifespan=lifespan)
+    application.router.redirect_slashes = False  # to wherever the Host header says
+    return application
 
 
 def _local(page: Callable[[Request], Response]) -> Callable[[Request], Any]:

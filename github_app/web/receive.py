@@ -5,9 +5,10 @@ leaves no trace but a counter. https://docs.github.com/en/webhooks/using-webhook
 """
 
 import asyncio
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,12 +17,16 @@ from starlette.responses import JSONResponse, Response
 from github_app.core.names import Instant
 from github_app.errors import PayloadError, RemitError
 from github_app.github.webhook import NotOurs, head, verify
+from github_app.log import get_log
 from github_app.store.inbox import InboxWriter, NewDelivery
+
+log = get_log("receive")
 
 MAX_BODY: Final = 25 << 20
 RECEIPT_SECONDS: Final = 10.0
 LARGE: Final = 1 << 20
 LARGE_AT_ONCE: Final = 8
+BODY_WAS_READ: Final = frozenset({401, 503})
 _GUID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _EVENT = re.compile(r"[a-z_]{1,60}")
 
@@ -35,15 +40,27 @@ class _RefusedError(Exception):
 
 
 class Receiver:
-    """Takes deliveries for as long as its inbox writer runs. `counts` has one number for each ending."""
+    """Takes deliveries for as long as its inbox writer runs. `counts` has one number for each ending.
+
+    `recorded` is called when what was recorded is due, in the event loop's thread: it must not block.
+    """
 
     def __init__(
-        self, inbox: InboxWriter, secrets: Sequence[bytes], *, now: Callable[[], Instant], burst_milliseconds: int
+        self,
+        inbox: InboxWriter,
+        secrets: Sequence[bytes],
+        *,
+        now: Callable[[], Instant],
+        burst_milliseconds: int,
+        recorded: Callable[[], None] | None = None,
+        receipt_seconds: float = RECEIPT_SECONDS,
     ) -> None:
         self._inbox = inbox
         self._secrets = tuple(secrets)
         self._now = now
         self._burst = burst_milliseconds
+        self._recorded = recorded
+        self._receipt_seconds = receipt_seconds
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self.counts: Counter[str] = Counter()
 
@@ -53,7 +70,7 @@ class Receiver:
             return await self._receive(request)
         except _RefusedError as refused:
             self.counts[refused.why] += 1
-            close = {"Connection": "close"} if refused.status in {408, 413} else None
+            close = None if refused.status in BODY_WAS_READ else {"Connection": "close"}
             return JSONResponse({"message": refused.why.replace("_", " ")}, status_code=refused.status, headers=close)
         except ClientDisconnect:
             self.counts["aborted"] += 1
@@ -61,11 +78,10 @@ class Receiver:
 
     async def _receive(self, request: Request) -> Response:
         event, guid = _headers(request)
-        if _declared_length(request) > LARGE:
-            async with self._large:
-                body = await self._body(request)
-        else:
-            body = await self._body(request)
+        async with contextlib.AsyncExitStack() as room:
+            return await self._record(request, event, guid, await self._body(request, room))
+
+    async def _record(self, request: Request, event: str, guid: str, body: bytes) -> Response:
         signatures = [value for name, value in request.headers.raw if name == b"x-hub-signature-256"]
         key = verify(signatures, body, self._secrets)
         if key is None:
@@ -93,25 +109,47 @@ class Receiver:
         )
         try:
             recorded = await asyncio.wrap_future(self._inbox.submit(delivery))
-        except RemitError:
-            raise _RefusedError(503, "could_not_be_stored_send_it_again") from None
+        except Exception as error:  # whatever it was: it is not stored, so it must not be acknowledged
+            log.critical("delivery.not_stored", delivery=guid, kind=event, why=_why(error))
+            raise _RefusedError(503, "could_not_be_stored_send_it_again") from error
         self.counts[f"recorded_{recorded}"] += 1
+        if self._recorded is not None:
+            wait = max(0, (delivery.due_at or now) - now) / 1000
+            asyncio.get_running_loop().call_later(wait, self._recorded)
         return JSONResponse({"message": str(recorded)}, status_code=202)
 
-    async def _body(self, request: Request) -> bytes:
-        """Read at most `MAX_BODY` bytes within `RECEIPT_SECONDS`; uvicorn itself would wait for ever."""
+    async def _body(self, request: Request, room: contextlib.AsyncExitStack) -> bytes:
+        """Read at most `MAX_BODY` bytes within the seconds given; uvicorn itself would wait for ever.
+
+        Of large bodies only so many are in memory at once; `room` gives the place back.
+        """
         chunks: list[bytes] = []
-        length = 0
+        length = held = 0
         try:
-            async with asyncio.timeout(RECEIPT_SECONDS):
+            async with asyncio.timeout(self._receipt_seconds):
                 async for chunk in request.stream():
                     length += len(chunk)
                     if length > MAX_BODY:
                         raise _RefusedError(413, "too_large")
+                    if length > LARGE and not held:
+                        held = await room.enter_async_context(_one_of(self._large))
                     chunks.append(chunk)
         except TimeoutError:
             raise _RefusedError(408, "too_slow") from None
         return b"".join(chunks)
+
+
+@contextlib.asynccontextmanager
+async def _one_of(places: asyncio.Semaphore) -> AsyncGenerator[int]:
+    async with places:
+        yield 1
+
+
+def _why(error: Exception) -> str:
+    """Say what the database said, without the statement's values: they are the delivery."""
+    if isinstance(error, RemitError):
+        return error.sentence
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _headers(request: Request) -> tuple[str, str]:

@@ -12,13 +12,16 @@ from github_app.agents.contract import AgentOutcome, AgentResult, Purpose
 from github_app.core.brief import work_brief
 from github_app.core.names import Sha
 from github_app.core.neutral import plain
-from github_app.core.proof import AttemptReport, ChangedFile, Check, Proof
+from github_app.core.proof import SIZE, AttemptReport, ChangedFile, Check, Proof, Verdict
 from github_app.core.report import commit_message
 from github_app.errors import GitError, HostileTreeError, SandboxError
+from github_app.git.changes import NOTHING
+from github_app.git.command import GitTooLargeError
 from github_app.git.export import TransportLimits, export
 from github_app.git.importer import Imported, import_export, seal
 from github_app.git.worktree import Confiner, Run, open_run
-from github_app.worker.check import check_result
+from github_app.worker.check import Result, check_result
+from github_app.worker.diff import added_text
 from github_app.worker.live import LiveRun, StoppedError
 from github_app.worker.review import review_result
 from github_app.worker.workshop import PATCH_LIMIT, Order, Workshop
@@ -91,17 +94,43 @@ def _bring_back(
         )
         for change in imported.changes
     )
-    patch = imported.patch(PATCH_LIMIT)
+    limit = max(PATCH_LIMIT, 2 * order.policy.size.bytes)
+    try:
+        patch = imported.patch(limit)
+    except GitTooLargeError:
+        note = f"the change is too large to be looked through: its patch has more than {limit} bytes"
+        check = Check(name=SIZE, verdict=Verdict.FAILED, note=note)
+        report = replace(report, proof=Proof(checks=(check,)), retryable=False)
+        return Built(report=_unpublishable(report, (check,)), files=files)
+    if patch:
+        shop.save_patch(order.run_id, patch)  # before anything can still go wrong; dropped when it is published
     message = commit_message(order.task, report, order.requester_email)
     head = seal(imported, message=message, author_name=shop.author_name, author_email=shop.author_email, date=order.now)
-    checks = check_result(order, shop, live, head, files, patch, message)
-    proof = Proof(checks=checks)
+    texts = (added_text(patch), message.encode(), order.work.title.encode(), *_unseen_in_patch(imported, order))
+    result = Result(head=head, files=files, outgoing=b"\n".join(texts), moved=_moved(imported))
+    proof = Proof(checks=check_result(order, shop, live, result))
     report = replace(report, head=head, proof=proof, draft=not proof.passed)
     if proof.forbids_publishing:
         return Built(report=_unpublishable(report, proof.forbids_publishing), files=files, patch=patch)
     progress("review")
     review = review_result(order, shop, live, head, files, patch)
     return Built(report=replace(report, review=review), head=head, files=files, patch=patch)
+
+
+def _unseen_in_patch(imported: Imported, order: Order) -> tuple[bytes, ...]:
+    """Return the names of all changed files and the content of binary ones: a patch shows neither in plain text."""
+    changes, size = imported.changes, order.policy.size
+    names = "\n".join(change.path for change in changes).encode()
+    if sum(change.size for change in changes) > size.bytes:
+        return (names,)  # not to be published anyway
+    blobs = [change for change in changes if change.binary and change.new_mode != NOTHING]
+    return (names, *(imported.read_blob(blob.new_sha, size.bytes) for blob in blobs))
+
+
+def _moved(imported: Imported) -> frozenset[str]:
+    """Return the paths whose content stands, unchanged, under another path now."""
+    fresh = {change.new_sha for change in imported.changes if change.old_mode == NOTHING}
+    return frozenset(c.path for c in imported.changes if c.new_mode == NOTHING and c.old_sha in fresh)
 
 
 def _import(order: Order, run: Run, confiner: Confiner) -> Imported:
@@ -111,7 +140,8 @@ def _import(order: Order, run: Run, confiner: Confiner) -> Imported:
 
 def _unpublishable(report: AttemptReport, failed: tuple[Check, ...]) -> AttemptReport:
     said = "; ".join(f"{check.name}: {check.note}" for check in failed)
-    return replace(report, outcome="unpublishable", sentence=f"The result must not be published. {said}.")
+    sentence = f"The result must not be published. {said}."
+    return replace(report, outcome="unpublishable", sentence=sentence, retryable=False)
 
 
 def _report(order: Order, shop: Workshop, result: AgentResult, began: float) -> AttemptReport:
@@ -138,5 +168,4 @@ def _save_patch(order: Order, shop: Workshop, live: LiveRun, run: Run) -> None:
         (shop.logs / order.run_id / "patch.txt").write_text(f"no patch could be saved: {error.sentence}\n")
         return
     if patch:
-        shop.patches.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (shop.patches / f"{order.run_id}.patch").write_bytes(patch)
+        shop.save_patch(order.run_id, patch)

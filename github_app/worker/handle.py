@@ -11,6 +11,7 @@ from github_app.core.commands import parse as parse_command
 from github_app.core.decide import decide
 from github_app.core.events import (
     AccessLost,
+    ApprovalAwaited,
     ApprovalExpired,
     AttemptFinished,
     CommentCreated,
@@ -145,7 +146,9 @@ class Handler:
                 if number is None:
                     return None
                 return self._issue(event.place, number, event.sender, comment=(event.comment_kind, event.comment_id))
-            case AttemptFinished() | CommentWithdrawn() | PullClosed() | AccessLost() | ApprovalExpired():
+            case AttemptFinished() | CommentWithdrawn() | PullClosed() | AccessLost():
+                return None
+            case ApprovalExpired() | ApprovalAwaited():
                 return None
 
     def _issue(self, place: Place, number: int, sender: Any, **more: Any) -> Gathered:
@@ -158,7 +161,7 @@ class Handler:
             raise
         except LostAccessError as error:
             log.warning("access.lost", repository=place.full_name, why=error.sentence)
-            return Gathered(facts=Facts(now=now, own_user_id=own), policy_text=None, policy_oid=None)
+            return Gathered(facts=Facts(now=now, own_user_id=own))
         except GitHubRefusedError as error:
             raise PayloadError(f"GitHub does not let this be read: {error.sentence}") from error
 

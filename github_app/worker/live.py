@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from github_app.core.confinement import Confinement, Ended, Sandbox
+from github_app.core.confinement import Confinement, Ended, Ending, Sandbox
 from github_app.core.names import TaskId
 from github_app.errors import RemitError
 
 GUARD_SHARE = 0.8
+KILL_SECONDS = 5
 
 
 class StoppedError(RemitError):
@@ -33,14 +34,18 @@ class Stop:
     drain: bool = False
 
 
+FROZEN = Stop(why="the worker did not renew its lease in time", lost=True)
+
+
 class LiveRun:
-    """One attempt of one task under one fence."""
+    """One attempt of one task under one fence; thread-safe."""
 
     def __init__(self, sandbox: Sandbox, task_id: TaskId, fence: int, lease_seconds: float | None) -> None:
         self.task_id = task_id
         self.fence = fence
         self._sandbox = sandbox
         self._lock = threading.Lock()
+        self._told = threading.Event()
         self._kill: Callable[[], None] | None = None
         self._extend: Callable[[float], None] | None = None
         self._stop: Stop | None = None
@@ -56,10 +61,20 @@ class LiveRun:
         if self._stop is not None:
             raise StoppedError(self._stop.why)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait, but no longer than until it is told to stop; say whether it was."""
+        return self._told.wait(seconds)
+
     def stop(self, stop: Stop) -> None:
-        """Stop the attempt and kill what it runs now; the first reason given stays."""
+        """Stop the attempt and kill what it runs now. The first reason stays; only a lost lease outweighs it.
+
+        Said again it changes nothing: what saves the work after a first stop is not killed by a second one.
+        """
         with self._lock:
-            self._stop = self._stop or stop
+            if self._stop is not None and (self._stop.lost or not stop.lost):
+                return
+            self._stop = stop
+            self._told.set()
             if self._kill is not None:
                 self._kill()
 
@@ -73,28 +88,31 @@ class LiveRun:
     def confined(self, confinement: Confinement, *, salvage: bool = False) -> Ended:
         """Run a program to its end. Raises StoppedError when the attempt is stopped before or meanwhile.
 
-        `salvage` lets the work be saved after a stop that left the lease in place.
+        `salvage` lets the work be saved after a stop that left the lease in place. A program that the guard ended
+        because nobody renewed the lease counts as a lost lease: somebody else may hold the task by now.
         """
         if not salvage:
             self.check()
         running = self._sandbox.start(confinement)
-        with self._lock:
-            self._kill, self._extend = running.kill, running.renew
-            if self._stop is not None and not (salvage and not self._stop.lost):
-                running.kill()
-            elif self._until is not None:
-                running.renew(max(0.0, self._until - time.monotonic()))
         try:
+            with self._lock:
+                self._kill, self._extend = running.kill, running.renew
+                if self._stop is not None and not (salvage and not self._stop.lost):
+                    running.kill()
+                elif self._until is not None:
+                    running.renew(max(0.0, self._until - time.monotonic()))
             ended = running.wait()
         except BaseException:
             running.kill()
-            running.wait(5)
+            running.wait(KILL_SECONDS)
             raise
         finally:
             with self._lock:
                 self._kill = self._extend = None
         if ended is None:
             raise AssertionError("an unbounded wait came back empty")
+        if ended.ending is Ending.LEASE:
+            self.stop(FROZEN)
         if not salvage:
             self.check()
         return ended

@@ -1,12 +1,14 @@
 """The worker: four things done for ever, each by threads of its own, and each also as one step for whoever drives it.
 
 `handle` turns deliveries into decisions, `perform` brings effects about, `start` runs attempts, `tick` does what time
-brings. A process that ends stops claiming first, then gives its tasks back.
+brings, `tidy` removes what crashes and time have left. A process that ends stops claiming first, then gives its tasks
+back; what does not end within its patience is left to its lease.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from github_app.log import get_log
 from github_app.store import backlog, outbox
 from github_app.store.lease import claim, heartbeat
 from github_app.store.presence import WorkerId
-from github_app.store.rescue import expire_approvals, reap
+from github_app.store.rescue import expire_approvals, reap, remind_approvals
 from github_app.store.session import Database
 from github_app.store.waiting import wake_all
 from github_app.worker.attempt import Attempts
@@ -28,7 +30,10 @@ log = get_log("worker")
 POLL_SECONDS = 0.2
 TICK_SECONDS = 1.0
 SLOW_TICK_SECONDS = 20.0
+TIDY_SECONDS = 600.0
 LANES = 4
+LOST = Stop(why="the lease was lost", lost=True)
+DRAINED = Stop(why="Remit is being stopped; the task is queued again.", drain=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,12 @@ class Worker:
         self._stopping = threading.Event()
         self._paused = threading.Event()
         self._nudges = [threading.Event() for _ in range(3)]
+        self._over = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._runs: set[threading.Thread] = set()
+        self._pools: list[ThreadPoolExecutor] = []
         self._slow_due = 0.0
+        self._tidy_due = time.monotonic() + TIDY_SECONDS
 
     # one step of each kind
 
@@ -100,10 +109,13 @@ class Worker:
             return None
         live = LiveRun(self._attempts.shop.sandbox, claimed.task.id, claimed.fence, self._pace.lease / 1000)
         live.renew(asked_at, self._pace.lease / 1000)
-        with self._gate:
-            self._live[claimed.task.id] = live
 
         def attempt() -> None:
+            with self._gate:
+                self._live[claimed.task.id] = live
+                stopping = self._stopping.is_set()
+            if stopping:  # `stop` has looked already at what runs
+                live.stop(DRAINED)
             try:
                 self._attempts.run(claimed, live)
             finally:
@@ -121,10 +133,12 @@ class Worker:
             with self._gate:
                 live = self._live.get(rescued.task.id)
             if live is not None and live.fence == rescued.fence:
-                live.stop(Stop(why="the lease was lost", lost=True))
+                live.stop(LOST)
+            self._tidy_due = 0.0  # the dead have left their worktrees
         if time.monotonic() >= self._slow_due:
             self._slow_due = time.monotonic() + SLOW_TICK_SECONDS
             expire_approvals(self.db)
+            remind_approvals(self.db)
             wake_all(self.db)
 
     def _beat(self) -> None:
@@ -138,9 +152,19 @@ class Worker:
             if task_id in found.cancelled:
                 run.stop(Stop(why="the task was cancelled"))
             elif task_id in found.lost:
-                run.stop(Stop(why="the lease was lost", lost=True))
+                run.stop(LOST)
             else:
                 run.renew(asked_at, self._pace.lease / 1000)
+
+    def tidy(self) -> None:
+        """Remove what dead runs left on this machine, and patches and logs that are too old; now and then."""
+        if time.monotonic() < self._tidy_due:
+            return
+        self._tidy_due = time.monotonic() + TIDY_SECONDS
+        self._sweep()
+        forgotten = self._attempts.shop.forget_old(time.time())
+        if forgotten:
+            log.info("tidy.forgotten", files=forgotten)
 
     # driven by hand
 
@@ -149,41 +173,74 @@ class Worker:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.tick()
+            self.tidy()
             moved = self.handle() + self.perform()
             attempt = self.start()
             if attempt is not None:
-                attempt()
+                with self._beating():
+                    attempt()
             elif not moved:
                 return
         raise RemitError(f"the worker was not idle within {seconds:g} s")
+
+    @contextlib.contextmanager
+    def _beating(self) -> Generator[None]:
+        """Renew leases beside an attempt that this thread makes."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(TICK_SECONDS):
+                _surviving(self._beat)
+
+        thread = threading.Thread(target=beat, name="remit-beat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     # as a process
 
     def begin(self) -> None:
         """Start the threads."""
-        self._sweep()
-        runners = ThreadPoolExecutor(self._pace.runners, thread_name_prefix="run")
-        pools = [ThreadPoolExecutor(LANES, thread_name_prefix=name) for name in ("handle", "perform")]
+        self._tidy_due = 0.0
+        _surviving(self.tidy)  # before anything runs; what cannot be removed must not keep the worker from its work
+        self._pools = [ThreadPoolExecutor(LANES, thread_name_prefix=name) for name in ("handle", "perform")]
+        handling, performing = self._pools
         free = threading.Semaphore(self._pace.runners)
-        self._spawn("handle", lambda: self._loop(0, lambda: self.handle(pools[0])))
-        self._spawn("perform", lambda: self._loop(1, lambda: self.perform(pools[1])))
-        self._spawn("runs", lambda: self._loop(2, lambda: self._launch(runners, free)))
+        self._spawn("handle", lambda: self._loop(0, lambda: self.handle(handling)))
+        self._spawn("perform", lambda: self._loop(1, lambda: self.perform(performing)))
+        self._spawn("runs", lambda: self._loop(2, lambda: self._launch(free)))
+        self._spawn("tidy", self._tidying)
         self._spawn("clock", self._clock)
-        self._pools = [runners, *pools]
 
     def stop(self, *, patience: float = 20) -> None:
-        """End: claim nothing more, give back what runs, finish what is being handled. `patience` in seconds."""
+        """End: claim nothing more, give back what runs, finish what is being handled. `patience` in seconds.
+
+        What has not ended by then is left alone: its lease is renewed no more, and its guard ends what it runs.
+        """
         self._stopping.set()
         self.nudge()
         with self._gate:
             live = list(self._live.values())
         for run in live:
-            run.stop(Stop(why="Remit is being stopped; the task is queued again.", drain=True))
+            run.stop(DRAINED)
         until = time.monotonic() + patience
-        for thread in self._threads:
+        # "runs" first: after it, no thread for an attempt is made any more
+        for thread in sorted(self._threads, key=lambda thread: thread.name != "remit-runs"):
+            if thread.name != "remit-clock":
+                thread.join(max(0.0, until - time.monotonic()))
+        with self._gate:
+            runs = list(self._runs)
+        for thread in runs:
             thread.join(max(0.0, until - time.monotonic()))
+        self._over.set()
         for pool in self._pools:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+        left = [thread.name for thread in (*self._threads, *runs) if thread.is_alive() and thread.name != "remit-clock"]
+        if left:
+            log.warning("worker.left", threads=sorted(left), patience=patience)
         self._threads.clear()
 
     def pause(self) -> None:
@@ -200,26 +257,34 @@ class Worker:
         for event in self._nudges:
             event.set()
 
-    def _launch(self, runners: ThreadPoolExecutor, free: threading.Semaphore) -> int:
+    def _launch(self, free: threading.Semaphore) -> int:
         if not free.acquire(blocking=False):
             return 0
-        attempt = None
+        launched = False
         try:
             attempt = self.start()
-        finally:
             if attempt is None:
+                return 0
+            thread = threading.Thread(target=self._run, args=(attempt, free), name="remit-run", daemon=True)
+            thread.start()
+            launched = True
+        finally:
+            if not launched:
                 free.release()
-        if attempt is None:
-            return 0
-        runners.submit(attempt).add_done_callback(lambda done: self._attempt_over(done, free))
         return 1
 
-    def _attempt_over(self, done: Future[None], free: threading.Semaphore) -> None:
-        free.release()
-        error = None if done.cancelled() else done.exception()
-        if error is not None:
-            log.error("attempt.thread_died", error=repr(error))
-        self.nudge()
+    def _run(self, attempt: Callable[[], None], free: threading.Semaphore) -> None:
+        with self._gate:
+            self._runs.add(threading.current_thread())
+        try:
+            attempt()
+        except Exception:
+            log.exception("attempt.thread_died")
+        finally:
+            free.release()
+            with self._gate:
+                self._runs.discard(threading.current_thread())
+            self.nudge()
 
     def _loop(self, index: int, step: Callable[[], int]) -> None:
         nudge = self._nudges[index]
@@ -231,13 +296,15 @@ class Worker:
                 nudge.wait(POLL_SECONDS)
 
     def _clock(self) -> None:
-        while not self._stopping.is_set() or self._live:
-            _surviving(self._tick_as_step)
-            self._stopping.wait(TICK_SECONDS) if not self._stopping.is_set() else time.sleep(TICK_SECONDS)
+        """Tick, and while the process ends go on as long as something runs and somebody waits for it."""
+        while not self._over.is_set() and (not self._stopping.is_set() or self._live):
+            _surviving(self.tick)
+            self._over.wait(TICK_SECONDS)
 
-    def _tick_as_step(self) -> int:
-        self.tick()
-        return 0
+    def _tidying(self) -> None:
+        while not self._stopping.is_set():
+            _surviving(self.tidy)
+            self._stopping.wait(TICK_SECONDS)
 
     def _spawn(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=f"remit-{name}", daemon=True)
@@ -245,10 +312,10 @@ class Worker:
         self._threads.append(thread)
 
 
-def _surviving(step: Callable[[], int]) -> int:
+def _surviving(step: Callable[[], int | None]) -> int:
     """Do a step; when the database or a fault of ours breaks it, say so and go on later."""
     try:
-        return step()
+        return step() or 0
     except Exception:
         log.exception("worker.step_failed")
         time.sleep(1)

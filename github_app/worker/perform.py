@@ -24,11 +24,13 @@ from github_app.github.repository import RepositoryClient
 from github_app.log import get_log
 from github_app.store import outbox
 from github_app.store.outbox import Effect
+from github_app.store.pauses import pauses_of
 from github_app.store.session import Database
 from github_app.store.tasks import annotate
 from github_app.store.view import get, last_report
 
 log = get_log("perform")
+GONE = frozenset({301, 307, 308, 404, 410})  # issue or comment, not the repository: moved away or deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,11 @@ class Performer:
             told.warning("effect.waits", why=error.sentence, seconds=error.retry_after)
             outbox.give_back(self.db, effect.id, until)
             outbox.postpone(self.db, place.installation_id, until)
-        except (LostAccessError, GitHubRefusedError) as error:
+        except GitHubRefusedError as error:
+            if error.status in GONE and not isinstance(error, LostAccessError):
+                told.info("effect.needless", why=error.sentence)
+                outbox.done(self.db, effect.id, {})
+                return
             told.warning("effect.refused", why=error.sentence)
             outbox.quarantine(self.db, effect.id, error.sentence)
         except RemitError as error:
@@ -77,6 +83,8 @@ class Performer:
                 return self._say(client, effect, action.number, marker("proposal", f"{task_id}:{action.digest}"), body)
             case Reply():
                 task = None if effect.task_id is None else get(self.db, effect.task_id)
+                if action.kind == "reminder" and (task is None or _answered(action, task)):
+                    return {}
                 body = reply_comment(action, effect.key, task)
                 return self._say(client, effect, action.number, marker("reply", effect.key), body)
             case _:
@@ -99,7 +107,9 @@ class Performer:
 
     def _status_comment(self, client: RepositoryClient, effect: Effect, task: Task) -> dict[str, int]:
         page = None if self.public_url is None else f"{self.public_url.rstrip('/')}/tasks/{task.id}"
-        body = status_comment(Status(task=task, report=last_report(self.db, task.id), page=page))
+        body = status_comment(
+            Status(task=task, report=last_report(self.db, task.id), page=page, pauses=pauses_of(self.db, task))
+        )
         known = task.status_comment_id
         if known is None and effect.tries > 1:
             known = client.find_comment(task.issue_number, marker("status", task.id))
@@ -134,6 +144,11 @@ class Performer:
 
     def _later(self, seconds: float) -> Instant:
         return Instant(self.db.now() + int(seconds * 1000))
+
+
+def _answered(reminder: Reply, task: Task) -> bool:
+    """Say whether a reminder comes too late: somebody answered, or there is another proposal."""
+    return task.state is not State.HELD or reminder.once != f"reminder:{task.proposal}"
 
 
 def _known(task_id: TaskId | None) -> TaskId:

@@ -1,5 +1,7 @@
-"""What a machine has to build with, and what it is asked to build."""
+"""What a machine has to build with, what it is asked to build, and what it keeps: logs, and work not published."""
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 from github_app.agents.contract import Adapter, AgentJob, AgentResult, Purpose
 from github_app.core.brief import Work
 from github_app.core.confinement import Bounds, Confinement, Ended, Sandbox
-from github_app.core.names import Instant, Sha
+from github_app.core.names import Instant, Sha, TaskId
 from github_app.core.policy import Agent, Policy
 from github_app.core.task import Task
 from github_app.errors import NotConfiguredError
@@ -16,6 +18,9 @@ from github_app.git.worktree import Confiner, Run
 from github_app.worker.live import LiveRun
 
 PATCH_LIMIT = 4_000_000
+DAY = 86_400
+PATCH_DAYS = 7
+LOG_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,37 @@ class Workshop:
         self.sandbox.adopt(scratch)
         return adapter.read(job, live.confined(confinement))
 
+    def save_patch(self, run_id: str, patch: bytes) -> None:
+        """Keep the work of a run for people, for a week or until `drop_patches`."""
+        self.patches.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = self.patches / f".{run_id}.new"
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(patch)
+        beside.rename(self.patches / f"{run_id}.patch")
+
+    def kept_patches(self, task_id: TaskId) -> tuple[str, ...]:
+        """Return the names of what is kept of a task's runs, the newest last."""
+        found = self.patches.glob(f"{task_id}-*.patch") if self.patches.is_dir() else ()
+        return tuple(path.name for path in sorted(found, key=lambda path: path.lstat().st_mtime_ns))
+
+    def drop_patches(self, task_id: TaskId) -> None:
+        """Forget the work of a task's runs: the result is published, and nothing can be lost any more."""
+        for name in self.kept_patches(task_id):
+            (self.patches / name).unlink(missing_ok=True)
+
+    def forget_old(self, now: float) -> int:
+        """Remove patches older than a week and logs older than a month; `now` in seconds. Returns how many."""
+        gone = 0
+        for folder, days in ((self.patches, PATCH_DAYS), (self.logs, LOG_DAYS)):
+            if not folder.is_dir():
+                continue
+            for path in folder.iterdir():
+                if path.lstat().st_mtime < now - days * DAY:
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                    gone += 1
+        return gone
+
     def _adapter(self, agent: Agent, argv: tuple[str, ...]) -> Adapter:
         """Return who works for an agent of the policy. Raises NotConfiguredError when nobody can."""
         adapter = self.adapters.get(agent.adapter)
@@ -116,5 +152,5 @@ class Order:
 
     @property
     def run_id(self) -> str:
-        """Return the name of this attempt's directories; unique for as long as the database lives."""
+        """Return the name of this attempt's directories and patch; unique for as long as the database lives."""
         return f"{self.task.id}-{max(self.task.attempts, 1)}-{self.task.fence}"

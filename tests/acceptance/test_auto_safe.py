@@ -8,13 +8,13 @@ def test_a_documentation_issue_runs_at_once_and_ends_in_a_pull_request(world):
     world.run()
 
     task = world.task(number)
-    assert (State.IN_REVIEW, "docs", "auto_safe") == (task.state, task.category, str(task.tier))
+    assert (task.state, task.category, str(task.tier)) == (State.IN_REVIEW, "docs", "auto_safe")
     (pull,) = world.pulls
     assert f"remit/docs/{number}-{task.id}" == pull.pull.head
     assert not pull.pull.draft
     assert f"Closes #{number}" in pull.body
     assert "remit:in-review" in world.issue(number).labels
-    assert [] == world.clean()
+    assert world.clean() == []
 
 
 def test_merging_completes_the_task_and_clears_its_label(world):
@@ -23,5 +23,5 @@ def test_merging_completes_the_task_and_clears_its_label(world):
     world.merge(world.pulls[0].number, "maintainer")
     world.run()
 
-    assert State.COMPLETED == world.task(number).state
+    assert world.task(number).state == State.COMPLETED
     assert not [label for label in world.issue(number).labels if label.startswith("remit:")]

@@ -22,11 +22,12 @@ from core_example import (
     repository,
 )
 
-from github_app.core.assess import TEXT_LIMIT, assess
+from github_app.core.assess import assess
 from github_app.core.decision import Verdict
 from github_app.core.facts import NOBODY, Label
 from github_app.core.names import Category, Mode, Permission, Tier
 from github_app.core.policy import People, Rule, Skip
+from github_app.core.reading import TEXT_LIMIT
 
 RUN, HOLD, SKIP, BLOCK, IGNORE = Verdict.RUN, Verdict.HOLD, Verdict.SKIP, Verdict.BLOCK, Verdict.IGNORE
 LONG = BODY * 2

@@ -36,10 +36,9 @@ from core_example import (
 from github_app.core import answers, assess, caps, decide, finish, start
 from github_app.core.commands import VERBS, Command
 from github_app.core.decision import CreateTask, MoveTask, RecordApproval, Verdict
-from github_app.core.facts import Ledger
+from github_app.core.facts import Ledger, reading_of
 from github_app.core.names import Mode, State, Tier
 from github_app.core.policy import Approval
-from github_app.core.sanitize import Visible
 
 HELD = having(State.HELD, BUG_FACTS)
 ASKED = task(State.RUNNING, BUG_FACTS)
@@ -142,7 +141,7 @@ GUARDS = {
     "hidden content is never auto_safe": (
         lambda: verdict(HIDDEN),
         Verdict.HOLD,
-        lambda m: blind(m, assess__sanitize=lambda text: Visible(text=text, removed=())),
+        lambda m: blind(m, assess__reading_of=lambda about: replace(reading_of(about), removed=())),
         Verdict.RUN,
     ),
     "labels are compared code point by code point": (

@@ -97,7 +97,7 @@ TABLE = [
     # not for a repository to say
     ("agent: {adapter: mine}\n", "1:1", "`agent` is not for a repository: only the server's policy may choose who does the work"),
     ("agents: {docs: {}}\n", "1:1", "`agents` is not for a repository: only the server's policy may choose who does the work"),
-    ("people: {bots: ['a[bot]']}\n", "1:10", "`people.bots` is not for a repository: only the server's policy may let an app ask for work"),
+    ("people: {bots: ['a[bot]']}\n", "1:10", "`people.bots` is not for a repository: only the server's or the organisation's policy may let an app ask for work"),
 ]  # fmt: skip
 
 

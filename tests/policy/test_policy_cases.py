@@ -5,139 +5,42 @@ from pathlib import Path
 
 import pytest
 
-from github_app.core.decide import decide
-from github_app.core.decision import CreateTask, Verdict
-from github_app.core.events import Actor as Account
-from github_app.core.events import IssueChanged, Place
-from github_app.core.facts import Facts, Issue, Label, Ledger, Person, Repository
-from github_app.core.names import (
-    Category,
-    InstallationId,
-    Instant,
-    RepositoryId,
-    Sha,
-    State,
-    TaskId,
-    Tier,
-    UserId,
-    fold,
-)
+from github_app.cli.cases import failing, fault
+from github_app.core.decision import Verdict
+from github_app.core.names import fold
 from github_app.core.policy import Policy
-from github_app.core.task import Task
 from github_app.errors import PolicyError
-from github_app.policy.cases import Actor, Case, IssueState, cases_in, describe, read_cases
+from github_app.policy.cases import Actor, cases_in, describe, read_cases
 from github_app.policy.layers import Source
 from github_app.policy.problems import UnreadablePolicyError
 from github_app.policy.read import default_policy
 from github_app.shipped import shipped
 
 CASES = read_cases(shipped("policies/cases"))
-NOW = Instant(1_700_000_000_000)
-BASE = Sha("a" * 40)
-NUMBERS = {actor: UserId(number) for number, actor in enumerate(Actor, start=10)}
-PLACE = Place(installation_id=InstallationId(1), repository_id=RepositoryId(2), full_name="acme/widgets")
-
-
-def person(actor: Actor) -> Person:
-    return Person(id=NUMBERS[actor], login=actor.login, human=actor.human, permission=actor.permission)
-
-
-def task(case: Case, number: int, digest: str = "", subject: str = "") -> Task:
-    return Task(
-        id=TaskId(7),
-        version=1,
-        state=State.HELD,
-        installation_id=PLACE.installation_id,
-        repository_id=PLACE.repository_id,
-        repository=PLACE.full_name,
-        issue_number=number,
-        title=case.title,
-        category=case.expect.category or Category("docs"),
-        tier=Tier.PROPOSED,
-        digest=digest,
-        subject=subject,
-        policy_version=case.policy.version,
-        base=BASE,
-        requester_id=NUMBERS[Actor.WRITER],
-        requester="writer",
-        reason_code="tier.proposed",
-        reason="It waits.",
-        created_at=NOW,
-        updated_at=NOW,
-        run_after=NOW,
-    )
-
-
-def facts(case: Case) -> Facts:
-    words = ("The widget should say what it does. " * 2000)[: case.body_characters]
-    body = words.rstrip().ljust(case.body_characters, "x")
-    counts = case.counts
-    return Facts(
-        now=NOW,
-        own_user_id=NUMBERS[Actor.OWN_APP],
-        repository=Repository(
-            id=PLACE.repository_id,
-            installation_id=PLACE.installation_id,
-            full_name=PLACE.full_name,
-            private=not case.public,
-            archived=case.archived,
-            default_branch="main",
-            head=BASE,
-        ),
-        issue=Issue(
-            number=5,
-            title=case.title,
-            body=body + ("\u200b" if case.hidden else ""),
-            url="https://github.com/acme/widgets/issues/5",
-            open=case.issue is not IssueState.CLOSED,
-            locked=case.issue is IssueState.LOCKED,
-            is_pull=case.issue is IssueState.PULL_REQUEST,
-            transferred=case.issue is IssueState.TRANSFERRED,
-            labels=tuple(Label(name=name, by=person(by)) for name, by in case.labels),
-            author=person(case.author),
-            editor=person(case.editor) if case.editor else None,
-            edited_at=NOW if case.editor else None,
-            assignees=("writer",) if case.assigned else (),
-            linked_pulls=(6,) if case.linked_pull else (),
-        ),
-        sender=person(Actor.WRITER),  # whose delivery it was must not matter, only who put the labels there
-        ledger=Ledger(
-            same_title=task(case, 4) if case.same_title else None,
-            pending_repository=counts.pending_repository,
-            pending_installation=counts.pending_installation,
-            requester_last_hour=counts.requester_last_hour,
-            open_pulls=counts.open_pulls,
-            created_today=counts.created_today,
-        ),
-    )
-
-
-def event(known: Facts) -> IssueChanged:
-    sender = Account(id=known.sender.id, login=known.sender.login, human=known.sender.human)
-    return IssueChanged(place=PLACE, number=5, action="labeled", sender=sender)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_shipped_example_holds(case):
-    known = facts(case)
-    decision = decide(event(known), case.policy, known)
-    if case.open_task:
-        made = next(change for change in decision.changes if isinstance(change, CreateTask))
-        known = known.with_ledger(Ledger(task=task(case, 5, made.digest, made.subject)))
-        decision = decide(event(known), case.policy, known)
-        assert not [change for change in decision.changes if isinstance(change, CreateTask)]
-    want = case.expect
-    found = {
-        "verdict": decision.verdict,
-        "tier": want.tier and decision.tier,
-        "category": want.category and decision.category,
-        "reason": want.reason if want.reason in {reason.code for reason in decision.reasons} else decision.reasons,
-    }
-    expected = {"verdict": want.verdict, "tier": want.tier, "category": want.category, "reason": want.reason}
-    if want.reason is None:
-        found.pop("reason")
-        expected.pop("reason")
-    assert found == expected, (case.origin, describe(case))
+    assert fault(case) == "", case.origin
+
+
+@pytest.mark.parametrize(
+    ("expect", "why"),
+    [
+        ("{verdict: hold}", "verdict is run, not hold"),
+        ("{verdict: run, tier: blocked}", "tier is auto_safe, not blocked"),
+        ("{verdict: run, category: tests}", "category is docs, not tests"),
+        ("{verdict: run, reason: label.skip}", "the reasons are tier.auto_safe, without label.skip"),
+    ],
+)
+def test_an_example_that_does_not_hold_says_what_came_out_instead(expect, why):
+    text = (
+        f"cases:\n  - name: one good name\n    labels: {{remit: writer, documentation: writer}}\n    expect: {expect}\n"
+    )
+    (case,) = cases_in(Source(path="c.yml", text=text, version="v"))
+    (found,) = failing([case])
+    assert found.why.startswith(f"{why} (given labels: remit by writer, documentation by writer, author: writer")
+    assert found.case.origin == "c.yml:2@v"
 
 
 def test_there_are_enough_examples_and_no_two_have_one_name():

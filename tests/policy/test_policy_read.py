@@ -79,7 +79,7 @@ def test_the_default_file_sets_and_explains_every_key():
     ],
 )  # fmt: skip
 def test_every_field_of_a_policy_is_a_key_of_the_language(made, said):
-    assert {item.name for item in fields(made)} - {"origin", "origins", "broken"} == set(said.model_fields) - {
+    assert {item.name for item in fields(made)} - {"origin", "origins", "broken", "notes"} == set(said.model_fields) - {
         "extends"
     } | ({"version"} if made is Policy else set())
 
@@ -252,7 +252,7 @@ def test_every_value_knows_its_file_line_and_version():
 
 def test_every_field_that_a_decision_can_name_has_an_origin():
     policy = default_policy()
-    wanted = {item.name for item in fields(Policy)} - {"version", "origins", "broken"}
+    wanted = {item.name for item in fields(Policy)} - {"version", "origins", "broken", "notes"}
     maps = {"skip", "people", "approval", "caps", "limits", "size", "agent", "checks", "pull_requests", "scopes"}
     leaves = wanted - maps - {"agents"}
     for name in maps - {"scopes", "checks"}:

@@ -184,7 +184,7 @@ def test_the_ledger_counts_what_each_cap_needs(db, clock):
     step(db, add_task(db, 5), Move.CLAIM, Move.SUBMIT)
     step(db, add_task(db, 6), Move.CANCEL)
     seen = ledger(db, changed(1), number=1)
-    assert (seen.task.issue_number, seen.pending_repository, seen.pending_installation, seen.open_pulls) == (1, 2, 3, 1)
+    assert (seen.task.issue_number, seen.pending_repository, seen.pending_installation, seen.open_pulls) == (1, 2, 3, 2)
     assert seen.requester_last_hour == 4, "2, 5, 6 here and 1 in the other repository; not itself, not the deferred one"
     assert seen.created_today == 4
     new = ledger(db, changed(9), number=9)
@@ -340,5 +340,5 @@ def test_the_real_decision_proposes_approves_and_holds_again(db):
     withdrawn = CommentWithdrawn(place=place(), number=1, on_pull=False, comment_id=5, action="deleted", sender=ADA)
     assert State.HELD is said(db, "gone", decide, policy=policy, event=withdrawn).task.state
     detail = view.detail(db, task.id)
-    assert [line.move for line in detail.history] == ["create", "approve", "hold"]
+    assert [line.move for line in detail.history] == ["create", "approval", "approve", "withdrawal", "hold"]
     assert [line.withdrawn_at is None for line in detail.approvals] == [False]

@@ -146,12 +146,13 @@ def test_what_was_approved_stays_on_record_when_it_stops_counting(db):
     task = add_task(db, origin=Origin.HELD, subject='{"title": "x"}')
     given = RecordApproval(task_id=task.id, comment_id=5, user_id=8, login="bob", digest=task.digest, at=db.now())
     with db.write() as session:
-        approve(session, given)
-        approve(session, given)
+        cause = Cause(actor="bob", at=db.now())
+        approve(session, given, cause)
+        approve(session, given, cause)
         assert [approval.comment_id for approval in standing_approvals(session, task.id)] == [5]
-        withdraw(session, task.id, 6, WHY, db.now())
+        withdraw(session, task.id, 6, WHY, cause)
         assert [approval.comment_id for approval in standing_approvals(session, task.id)] == [5]
-        withdraw(session, task.id, 5, WHY, db.now())
+        withdraw(session, task.id, 5, WHY, cause)
         assert standing_approvals(session, task.id) == ()
     (line,) = view.detail(db, task.id).approvals
     assert ('{"title": "x"}', db.now(), WHY.sentence) == (line.subject, line.withdrawn_at, line.withdrawn_why)
