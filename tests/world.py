@@ -131,8 +131,16 @@ class World:
             self.worker.run_until_idle()
             self.hub.settle()
             if len(self.hub.deliveries) == before:
-                return
+                if not self.refreshing():
+                    return
+                self.clock.advance(1)
         raise AssertionError("the world does not come to rest")
+
+    def refreshing(self) -> bool:
+        """Whether a status comment waits for its moment to settle."""
+        soon = text("SELECT 1 FROM outbox WHERE state = 'pending' AND kind = 'Refresh' AND due_at <= :soon LIMIT 1")
+        with self.db.read() as session:
+            return session.execute(soon, {"soon": self.clock.instant() + 1000}).first() is not None
 
     def decide(self) -> None:
         """Let decisions and effects settle, but start no run."""

@@ -28,6 +28,7 @@ from github_app.core.events import Actor, IssueChanged, Place
 from github_app.core.facts import Facts, Issue, Label, Person, Repository
 from github_app.core.finish import DONE
 from github_app.core.names import (
+    Category,
     InstallationId,
     Instant,
     Mode,
@@ -255,7 +256,7 @@ def _task(decision: Decision, clone: Clone, facts: Facts) -> Task | None:
     if wanted is None:
         return None
     return Task(
-        id=TaskId(facts.now // 1000),
+        id=_number(clone, wanted.category, facts),
         version=1,
         state=State.RUNNING,
         installation_id=InstallationId(1),
@@ -279,6 +280,14 @@ def _task(decision: Decision, clone: Clone, facts: Facts) -> Task | None:
         updated_at=facts.now,
         run_after=facts.now,
     )
+
+
+def _number(clone: Clone, category: Category, facts: Facts) -> TaskId:
+    """Return a number whose branch the clone does not have: the time in seconds, or the next that is free."""
+    number = facts.now // 1000
+    while clone.head(branch_name(category, ISSUE, TaskId(number))) is not None:
+        number += 1
+    return TaskId(number)
 
 
 def _build(

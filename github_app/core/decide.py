@@ -391,7 +391,6 @@ def _proposal(
         approvals_needed=policy.approval.count,
         may_approve=_may_approve(policy),
         minutes=policy.limits.minutes,
-        usd=policy.limits.usd,
     )
 
 

@@ -166,7 +166,6 @@ class Propose:
     approvals_needed: int
     may_approve: str
     minutes: float
-    usd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from github_app.core.names import InstallationId, Instant, RepositoryId, Sha, TaskId, UserId
 from github_app.core.proof import AttemptReport
+from github_app.core.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,11 @@ class Place:
     installation_id: InstallationId
     repository_id: RepositoryId
     full_name: str
+
+
+def place_of(task: Task) -> Place:
+    """Return where a task is."""
+    return Place(installation_id=task.installation_id, repository_id=task.repository_id, full_name=task.repository)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

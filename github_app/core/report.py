@@ -85,7 +85,7 @@ def proposal_comment(proposal: Propose, task_id: TaskId) -> str:
         f"To decline, comment `/reject` and why.\n\n"
         f"- Who may approve: {inert_line(proposal.may_approve, limit=600)}; {needed} needed.\n"
         f"- It expires on {day(proposal.expires_at)}. Editing the title or the description voids an approval.\n"
-        f"- The run may take {proposal.minutes:g} minutes and {proposal.usd:g} USD. It works in a worktree of its own "
+        f"- The run may take {proposal.minutes:g} minutes. It works in a worktree of its own "
         "and ends in a pull request.\n\n"
         f"{removed}<details open><summary>Exactly what the agent will get</summary>\n\n"
     )

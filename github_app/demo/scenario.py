@@ -117,7 +117,7 @@ class Scenario:
 
     def _first(self) -> None:
         self._open(FIRST)
-        self._wait("the first pull request", lambda: _is(self.task("docs"), State.IN_REVIEW))
+        self._wait("the first pull request", lambda: self._reached(State.IN_REVIEW))
 
     def _together(self) -> None:
         """Open the others: as many as the cap admits, then more. Nothing starts meanwhile, so that it fills up."""
@@ -179,6 +179,15 @@ class Scenario:
             self.say(f"{MAINTAINER} merges #{task.pull_number}")
             self.hub.merge(REPOSITORY, task.pull_number, MAINTAINER)
         self._wait("the merge", lambda: _is(self.task("docs"), State.COMPLETED))
+
+    def _reached(self, state: State) -> bool:
+        """Say whether the first task is there; when it failed, waiting longer is in vain."""
+        task = self.task("docs")
+        if task is not None and task.state is State.FAILED:
+            raise RemitError(
+                f"the first task failed: {task.reason}", hint=f"look into {self.diary.path.with_name('remit.log')}"
+            )
+        return _is(task, state)
 
     @contextlib.contextmanager
     def _starts_held(self) -> Generator[None]:

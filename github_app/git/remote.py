@@ -99,7 +99,8 @@ def remote_head(remote: Remote, branch: str, token: Token | None) -> Sha | None:
 
 _UNREACHABLE = re.compile(
     r"Could not resolve host|Failed to connect|Connection (refused|reset|timed out)|Operation too slow|timed out"
-    r"|returned error: (5\d\d|429)|early EOF|hung up unexpectedly|Empty reply from server|SSL_ERROR|gnutls_handshake|Internal Server Error",
+    r"|returned error: (5\d\d|429)|early EOF|hung up unexpectedly|Empty reply from server"
+    r"|SSL_ERROR|gnutls_handshake|Internal Server Error",
     re.IGNORECASE,
 )
 _LOST = re.compile(

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
-from github_app.core.decision import Reason
-from github_app.core.events import AttemptFinished, StartRefused
+from github_app.core.decision import Reason, Refresh
+from github_app.core.events import AttemptFinished, StartRefused, place_of
 from github_app.core.facts import Approval
 from github_app.core.names import Instant, State, TaskId
 from github_app.core.task import STARTABLE, Move, Task
@@ -21,6 +21,7 @@ from github_app.errors import StaleError
 from github_app.store.codec import clean, event_body, plain
 from github_app.store.inbox import NewDelivery, record
 from github_app.store.ledger import standing_approvals
+from github_app.store.outbox import put
 from github_app.store.pauses import NOT_PAUSED
 from github_app.store.presence import WorkerId
 from github_app.store.session import Database
@@ -91,6 +92,15 @@ def claim(db: Database, worker: WorkerId, *, lease: int = LEASE, total: int = 1_
         earlier = _steps_so_far(session, task.id)
         values = {"task_id": task.id, "fence": task.fence, "number": number, "started_at": now, "steps": {}}
         session.execute(insert(ATTEMPT).values({**values, "worker": clean(worker.name)}))
+        put(
+            session,
+            Refresh(task_id=task.id),
+            key=f"claim:{task.id}:{task.fence}",
+            place=place_of(task),
+            number=task.issue_number,
+            task_id=task.id,
+            now=now,
+        )
         return Claimed(
             task=task,
             fence=task.fence,

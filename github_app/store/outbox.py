@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from github_app.core.decision import Action, Propose, Reply
+from github_app.core.decision import Action, Propose, Refresh, Reply
 from github_app.core.events import Place
 from github_app.core.names import InstallationId, Instant, RepositoryId, TaskId
 from github_app.errors import PayloadError
@@ -24,6 +24,7 @@ from github_app.store.tasks import table_of
 
 MAX_TRIES = 6
 TAKEN_FOR = 120_000
+SETTLING = 1_000  # milliseconds
 OUTBOX = table_of(OutboxRow)
 
 # The first due effect of every installation that has none under way, and nothing older waiting for the same issue.
@@ -55,7 +56,10 @@ class Effect:
 def put(
     session: Session, action: Action, *, key: str, place: Place, number: int, task_id: TaskId | None, now: Instant
 ) -> bool:
-    """Add an effect; False when one with its key is there already, or a refresh of the task still waits anyway."""
+    """Add an effect; False when one with its key is there already, or a refresh of the task still waits anyway.
+
+    A refresh waits `SETTLING` first: a task that is queued and claimed within a moment is told of once.
+    """
     values = {
         "key": clean(key),
         "task_id": task_id,
@@ -65,7 +69,7 @@ def put(
         "number": number,
         "kind": type(action).__name__,
         "payload": plain(action),
-        "due_at": now,
+        "due_at": now + SETTLING if isinstance(action, Refresh) else now,
         "created_at": now,
     }
     insert_here = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert

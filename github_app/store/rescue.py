@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from github_app.core.decision import Reason, Refresh
-from github_app.core.events import ApprovalAwaited, ApprovalExpired, Event, Place
+from github_app.core.events import ApprovalAwaited, ApprovalExpired, Event, Place, place_of
 from github_app.core.names import InstallationId, Instant, RepositoryId, State, TaskId
 from github_app.core.task import Move, Task
 from github_app.store.codec import event_body
@@ -101,7 +101,7 @@ def _rescue(session: Session, row: Any, now: Instant) -> Rescued:
         reason = Reason(code="attempt.interrupted", sentence="Restarted after interruption.")
         task = move(session, task_id, row["version"], Move.RETRY, reason, cause, {"run_after": now})
         count_interruption(session, task_id)
-    place = Place(installation_id=task.installation_id, repository_id=task.repository_id, full_name=task.repository)
+    place = place_of(task)
     put(
         session,
         Refresh(task_id=task_id),

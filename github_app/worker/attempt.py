@@ -11,9 +11,8 @@ from typing import Any
 from github_app.agents.contract import AgentOutcome
 from github_app.core.assess import Assessment
 from github_app.core.brief import Work
-from github_app.core.confinement import Wall
 from github_app.core.decision import Reason
-from github_app.core.events import AttemptFinished, Place, StartRefused
+from github_app.core.events import AttemptFinished, Place, StartRefused, place_of
 from github_app.core.finish import DONE
 from github_app.core.names import Category, Instant, Sha
 from github_app.core.policy import Policy
@@ -67,7 +66,7 @@ class Attempts:
         """Make one attempt and record how it ended; never raises for what an attempt can run into."""
         task = claimed.task
         told = log.bind(task=task.id, attempt=claimed.number, repository=task.repository)
-        place = Place(installation_id=task.installation_id, repository_id=task.repository_id, full_name=task.repository)
+        place = place_of(task)
         try:
             ending = self._attempt(claimed, live)
         except StoppedError as error:
@@ -192,7 +191,7 @@ class Attempts:
         checked = may_start(policy, gathered.facts, task)
         if isinstance(checked, Reason):
             return checked
-        self._require_wall(policy)
+        self.shop.require_wall(policy)
         publication = Publication(
             db=self.db,
             client=client,
@@ -227,13 +226,6 @@ class Attempts:
     def _look_again(self, client: RepositoryClient, claimed: Claimed) -> tuple[Policy, Gathered]:
         gathered = self._look(client, replace(claimed, approvals=()))
         return self.policy_for(gathered), gathered
-
-    def _require_wall(self, policy: Policy) -> None:
-        weakest = Wall[policy.weakest_wall.upper()]
-        if self.shop.sandbox.wall < weakest:
-            raise NotConfiguredError(
-                f"The policy accepts no isolation weaker than {weakest}; this machine has {self.shop.sandbox.wall}."
-            )
 
     def _remote(self, full_name: str) -> Remote:
         protocol = Protocol.HTTPS if self.github_url.startswith("https://") else Protocol.HTTP

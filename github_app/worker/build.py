@@ -46,6 +46,7 @@ def build(order: Order, shop: Workshop, live: LiveRun, progress: Progress) -> Ge
     Raises StoppedError when the attempt was stopped (the work is saved as a patch first), GitError and SandboxError
     for faults of this machine.
     """
+    shop.require_wall(order.policy)
     began = time.monotonic()
     progress("worktree")
     with open_run(

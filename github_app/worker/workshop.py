@@ -8,7 +8,7 @@ from pathlib import Path
 
 from github_app.agents.contract import Adapter, AgentJob, AgentResult, Purpose
 from github_app.core.brief import Work
-from github_app.core.confinement import Bounds, Confinement, Ended, Sandbox
+from github_app.core.confinement import Bounds, Confinement, Ended, Sandbox, Wall
 from github_app.core.names import Instant, Sha, TaskId
 from github_app.core.policy import Agent, Policy
 from github_app.core.task import Task
@@ -37,6 +37,15 @@ class Workshop:
     author_email: str
     secrets: Callable[[], tuple[str, ...]]
     environment: Mapping[str, str]
+
+    def require_wall(self, policy: Policy) -> None:
+        """Raise NotConfiguredError when this machine's wall is weaker than the policy accepts."""
+        weakest = Wall[policy.weakest_wall.upper()]
+        if self.sandbox.wall < weakest:
+            raise NotConfiguredError(
+                f"The policy accepts no isolation weaker than {weakest}; this machine has {self.sandbox.wall}.",
+                hint="install bubblewrap or use a newer kernel, or set `weakest_wall` in the server's policy",
+            )
 
     def confiner(self, live: LiveRun, *, salvage: bool = False) -> Confiner:
         """Return how git's untrusted parts are run for one attempt."""

@@ -35,7 +35,7 @@ from github_app.core.decision import (
     WithdrawApprovals,
 )
 from github_app.core.events import AccessLost, CommentCreated, CommentWithdrawn, PullClosed
-from github_app.core.names import Mode, State
+from github_app.core.names import Instant, Mode, State
 from github_app.core.task import Move, Origin
 from github_app.errors import IllegalMoveError, StaleError
 from github_app.store import view
@@ -44,7 +44,7 @@ from github_app.store.backlog import counts, take
 from github_app.store.codec import event_from
 from github_app.store.lease import claim, finish
 from github_app.store.ledger import read_ledger
-from github_app.store.outbox import done, due
+from github_app.store.outbox import SETTLING, done, due
 from github_app.store.waiting import HOUR, wake_all
 
 EYES = React(on="issue", number=1, comment_id=None, content="eyes")
@@ -81,7 +81,7 @@ def due_after(db, first):
     (effect,) = due(db)
     assert effect.action == first
     done(db, effect.id)
-    return due(db)
+    return due(db, Instant(db.now() + SETTLING))
 
 
 def test_anything_that_raises_leaves_everything_as_it_was(db):
