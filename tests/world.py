@@ -423,7 +423,7 @@ def server_policy(folder: Path, agent: Path, settings: Settings) -> Path:
     command = json.dumps([str(interpreter(find_account(settings.agent_user))), str(agent)])
     path = folder / "server.yml"
     path.write_text(
-        "version: 1\nretry_after_seconds: 1\nweakest_wall: none\n"
+        "version: 1\nretry_after_seconds: 10\nweakest_wall: none\n"
         f"agent: {{adapter: command, command: {command}, review: {command}}}\n"
     )
     return path

@@ -48,7 +48,7 @@ from github_app.errors import StaleError
 from github_app.store.backlog import Delivery, settle
 from github_app.store.codec import plain
 from github_app.store.ledger import read_ledger
-from github_app.store.outbox import key_of, put
+from github_app.store.outbox import drop, key_of, put
 from github_app.store.session import Database
 from github_app.store.tables import IS_OPEN, DecisionRow, PolicyRow
 from github_app.store.tasks import TASK, Cause, approve, create, limits_of, move, reword, table_of, withdraw
@@ -140,6 +140,8 @@ class _Application:
             self._put(action, index)
         if sources is not None:
             self._renew_limits()
+        if isinstance(self.event, AccessLost):
+            drop(session, self.event.installation_id, self.event.repository_ids, self.event.why, self.now)
         for installation_id in sorted(self.room_in):
             wake(session, installation_id, f"d{self.delivery.id}", self.now)
         state = "handled" if stored else "ignored" if decision.verdict is Verdict.IGNORE else "superseded"

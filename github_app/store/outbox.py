@@ -5,7 +5,7 @@ effect is tried, so whoever performs it knows a repetition (`tries > 1`) and loo
 One that fails waits alone: only effects on the same issue wait behind it; after `MAX_TRIES` it is put aside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,6 +156,21 @@ def postpone(db: Database, installation_id: InstallationId, until: Instant) -> N
     """Let everything of an installation wait (GitHub's rate limit): no try is lost, other installations go on."""
     sql = "UPDATE outbox SET due_at = :until WHERE state = 'pending' AND installation_id = :id AND due_at < :until"
     db.transaction(lambda session: session.execute(text(sql), {"id": installation_id, "until": until}) and None)
+
+
+def drop(
+    session: Session,
+    installation_id: InstallationId,
+    repository_ids: Sequence[RepositoryId] | None,
+    why: str,
+    now: Instant,
+) -> None:
+    """Settle what still waits for repositories that are not ours to write to any more; None: for all of them."""
+    here = [OUTBOX.c.installation_id == installation_id, OUTBOX.c.state == "pending"]
+    if repository_ids is not None:
+        here.append(OUTBOX.c.repository_id.in_(repository_ids))
+    values = {"state": "done", "taken_until": None, "last_error": clean(why), "done_at": now}
+    session.execute(OUTBOX.update().where(*here).values(values))
 
 
 def give_back(db: Database, effect_id: int, retry_at: Instant) -> None:

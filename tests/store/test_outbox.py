@@ -6,13 +6,14 @@ from crafted import WHY, add_task, place
 from sqlalchemy import text
 
 from github_app.core.decision import Propose, React, Refresh, Reply
-from github_app.core.names import Tier
+from github_app.core.names import Instant, Tier
 from github_app.store import view
 from github_app.store.outbox import (
     MAX_TRIES,
     SETTLING,
     TAKEN_FOR,
     done,
+    drop,
     due,
     failed,
     give_back,
@@ -175,3 +176,17 @@ def test_many_performers_take_nothing_twice(real_db):
 )
 def test_a_key_is_the_actions_own_word_or_its_place(action, expected):
     assert expected == key_of(action, "12", 3, None)
+
+
+def test_where_access_was_lost_nothing_waits_to_be_written_any_more(db):
+    for number, key in ((1, "ours"), (2, "ours too")):
+        lay(db, react(number), key=key, number=number)
+    (first,) = due(db)
+    place = first.place
+    with db.write() as session:
+        drop(session, place.installation_id, (place.repository_id + 1,), "another one is gone", db.now())
+    assert failed(db, first.id, "500", db.now()) is False
+    assert keys(db) == ["ours"]
+    with db.write() as session:
+        drop(session, place.installation_id, (place.repository_id,), "repository archived", db.now())
+    assert due(db, Instant(db.now() + 1_000_000)) == []

@@ -48,3 +48,5 @@ def work(told, over):
         worker.stop(patience=10)
     else:
         worker.run_until_idle()
+        told["now"] += 1000  # status comments settle for a second
+        worker.run_until_idle()
