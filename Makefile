@@ -6,6 +6,12 @@ PYTHON ?= python3
 VENV := .venv
 REMIT := $(VENV)/bin/remit
 ARGS ?=
+# One more than there are processors: many tests wait for processes of their own.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1 )))
+
+# Compiled once, not at every start.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types check lock clean
@@ -17,7 +23,7 @@ demo: $(VENV)/.run ## the whole product on this machine: no account, no key
 	@$(REMIT) demo $(ARGS)
 
 test: $(VENV)/.dev ## the tests
-	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.dev ## formatting and lint
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check .
@@ -47,7 +53,7 @@ $(VENV)/.run: uv.lock requirements.txt pyproject.toml
 	@if command -v uv >/dev/null; then \
 		uv sync -q --frozen --no-default-groups --extra postgres --python $(PYTHON); \
 	else \
-		test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; install its venv package" >&2; exit 3; }; \
+		$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { echo "python3 cannot make a virtual environment; install its venv package" >&2; exit 3; }; \
 		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.txt && \
 		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
 	fi
@@ -58,7 +64,7 @@ $(VENV)/.dev: uv.lock requirements-dev.txt pyproject.toml
 	@if command -v uv >/dev/null; then \
 		uv sync -q --frozen --extra postgres --python $(PYTHON); \
 	else \
-		test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; install its venv package" >&2; exit 3; }; \
+		$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { echo "python3 cannot make a virtual environment; install its venv package" >&2; exit 3; }; \
 		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt && \
 		$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .; \
 	fi
