@@ -118,7 +118,6 @@ def demo(folder: Path, *, port: int, seconds: float, say: Callable[[str], None])
         scenario = Scenario(hub=hub, db=db, diary=diary, pause=worker.pause, resume=worker.resume, say=say, over=over)
         ending.enter_context(serving(make_site(settings, db, Parts(), worker=worker), listener))
         if resumed:
-            _take_back(db)
             _redeliver(hub)
             if scenario.starts_are_held:
                 worker.pause()
@@ -331,15 +330,6 @@ def _policy(folder: Path, shop: Workshop, agent_user: str | None) -> Path:
         f"  review: ['{python}', '{script}']\n"
     )
     return path
-
-
-def _take_back(db: Database) -> None:
-    """Make due what the killed process was working on: nobody else works here, so there is no need to wait for it."""
-    with db.connect() as connection:
-        for table in ("delivery", "outbox"):
-            connection.exec_driver_sql(
-                f"UPDATE {table} SET taken_until = 0 WHERE state = 'pending' AND taken_until IS NOT NULL"  # noqa: S608
-            )
 
 
 def _redeliver(hub: Hub) -> None:

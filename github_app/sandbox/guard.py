@@ -5,6 +5,7 @@ alive. It kills the run when Remit dies (its input ends), stops answering (the l
 Remit's own account; only the launcher below it changes to the agents'.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -206,5 +207,6 @@ def main() -> NoReturn:
         verdict = Verdict(ending=Ending.BROKEN, note=f"the guard failed: {type(error).__name__}: {error}")
     seconds = round(time.monotonic() - begun, 3)
     ended = Ended(ending=verdict.ending, exit_code=verdict.exit_code, seconds=seconds, note=verdict.note)
-    os.write(order.result_fd, ended_line(ended))
+    with contextlib.suppress(BrokenPipeError):  # whoever wanted to know is gone; nothing of the run is alive
+        os.write(order.result_fd, ended_line(ended))
     os._exit(0)

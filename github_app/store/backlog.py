@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from github_app.core.names import DeliveryId, InstallationId, Instant, RepositoryId, UserId
 from github_app.store.codec import clean
+from github_app.store.presence import WorkerId
 from github_app.store.session import Database, Guarded
 
 MAX_TRIES = 6
@@ -72,11 +73,12 @@ class Waiting:
     oldest_received_at: Instant | None
 
 
-def take(db: Database, now: Instant | None = None, *, limit: int = 64) -> list[Batch]:
+def take(db: Database, now: Instant | None = None, *, limit: int = 64, by: WorkerId | None = None) -> list[Batch]:
     """Take what is due of at most `limit` issues, and count a try of each delivery.
 
-    What has no tries left is quarantined instead.
+    What has no tries left is quarantined instead. What a dead process took is free again (`rescue.free_taken`).
     """
+    mark = "" if by is None else by.mark
 
     def work(session: Session) -> list[dict[str, Any]]:
         db.lock(session, Guarded.INBOX)
@@ -95,9 +97,9 @@ def take(db: Database, now: Instant | None = None, *, limit: int = 64) -> list[B
             given_up: Any = session.execute(text(sql), {"id": delivery_id, "most": MAX_TRIES, "note": note})
             if given_up.rowcount:
                 continue
-            sql = "UPDATE delivery SET tries = tries + 1, strikes = strikes + 1, taken_until = :until "
-            sql += "WHERE id = :id RETURNING *"
-            row = session.execute(text(sql), {"id": delivery_id, "until": at + TAKEN_FOR}).mappings().one()
+            sql = "UPDATE delivery SET tries = tries + 1, strikes = strikes + 1, taken_until = :until, "
+            sql += "taken_by = :by WHERE id = :id RETURNING *"
+            row = session.execute(text(sql), {"id": delivery_id, "until": at + TAKEN_FOR, "by": mark}).mappings().one()
             taken.append(dict(row))
         return taken
 

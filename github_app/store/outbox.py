@@ -18,6 +18,7 @@ from github_app.core.events import Place
 from github_app.core.names import InstallationId, Instant, RepositoryId, TaskId
 from github_app.errors import PayloadError
 from github_app.store.codec import action_from, clean, plain
+from github_app.store.presence import WorkerId
 from github_app.store.session import Database, Guarded
 from github_app.store.tables import OutboxRow
 from github_app.store.tasks import table_of
@@ -88,8 +89,9 @@ def key_of(action: Action, cause: str, index: int, task_id: TaskId | None) -> st
             return f"{cause}:{index}"
 
 
-def due(db: Database, now: Instant | None = None, *, limit: int = 16) -> list[Effect]:
+def due(db: Database, now: Instant | None = None, *, limit: int = 16, by: WorkerId | None = None) -> list[Effect]:
     """Take at most one effect per installation, in order, and count its try; unreadable ones are put aside."""
+    mark = "" if by is None else by.mark
 
     def work(session: Session) -> list[Any]:
         db.lock(session, Guarded.OUTBOX)
@@ -103,8 +105,11 @@ def due(db: Database, now: Instant | None = None, *, limit: int = 16) -> list[Ef
             note = f"given up after {MAX_TRIES} tries"
             given_up: Any = session.execute(text(sql), {"id": effect_id, "most": MAX_TRIES, "note": note})
             if given_up.rowcount == 0:
-                sql = "UPDATE outbox SET tries = tries + 1, strikes = strikes + 1, taken_until = :until WHERE id = :id"
-                session.execute(text(sql), {"id": effect_id, "until": at + TAKEN_FOR})
+                sql = (
+                    "UPDATE outbox SET tries = tries + 1, strikes = strikes + 1, taken_until = :until, taken_by = :by "
+                )
+                values = {"id": effect_id, "until": at + TAKEN_FOR, "by": mark}
+                session.execute(text(sql + "WHERE id = :id"), values)
                 taken.append(session.execute(OUTBOX.select().where(OUTBOX.c.id == effect_id)).mappings().one())
         return taken
 

@@ -21,6 +21,17 @@ class WorkerId:
     pid: int
     start: str
 
+    @property
+    def mark(self) -> str:
+        """Return what a row says of the process that took it; "" where there is no telling."""
+        return f"{self.host}|{self.pid}|{self.start}" if self.host and self.start else ""
+
+    @classmethod
+    def of_mark(cls, mark: str) -> "WorkerId":
+        """Return the process that a row's mark is of."""
+        host, pid, start = mark.rsplit("|", 2)
+        return cls(name="", host=host, pid=int(pid), start=start)
+
 
 def this_process(name: str = "") -> WorkerId:
     """Return the identity of the calling process; `name` is for people and defaults to host name and pid."""

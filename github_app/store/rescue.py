@@ -24,6 +24,7 @@ from github_app.store.tasks import TASK, Cause, count_interruption, move
 from github_app.store.waiting import wake
 
 DAY = 24 * 3_600_000
+ON_ITS_WAY = 10_000  # milliseconds
 PATIENCE = 3  # interruptions beyond the policy's retries before a task fails: it may be what kills the workers
 
 
@@ -48,6 +49,33 @@ def reap(db: Database, here: WorkerId) -> list[Rescued]:
         return rescued
 
     return db.transaction(work)
+
+
+def free_taken(db: Database, here: WorkerId) -> int:
+    """Free the deliveries and effects that a dead process of this host was working on; returns of how many processes.
+
+    An effect waits `ON_ITS_WAY` all the same: what the dead sent last may still arrive, and is then found.
+    """
+    held = "SELECT DISTINCT taken_by FROM {} WHERE state = 'pending' AND taken_until IS NOT NULL AND taken_by <> ''"
+    freed = 0
+    for table, patience in (("delivery", 0), ("outbox", ON_ITS_WAY)):
+        with db.read() as session:
+            marks = session.execute(text(held.format(table))).scalars().all()
+        for mark in marks:
+            if alive(WorkerId.of_mark(mark), here) is False:
+                freed += db.transaction(
+                    lambda session, t=table, m=mark, p=patience: _free(session, t, m, db.now(session) + p)
+                )
+    return freed
+
+
+def _free(session: Session, table: str, mark: str, until: int) -> int:
+    sql = (
+        f"UPDATE {table} SET taken_by = '', taken_until = CASE WHEN taken_until < :until THEN taken_until ELSE :until "  # noqa: S608
+        "END WHERE state = 'pending' AND taken_until IS NOT NULL AND taken_by = :mark"
+    )
+    result: Any = session.execute(text(sql), {"until": until, "mark": mark})
+    return 1 if result.rowcount else 0
 
 
 def expire_approvals(db: Database, *, limit: int = 100) -> int:

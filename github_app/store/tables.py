@@ -71,6 +71,7 @@ class DeliveryRow(SQLModel, table=True):
     received_at: int = Field(sa_type=BigInteger)
     due_at: int = Field(sa_type=BigInteger)
     taken_until: int | None = Field(default=None, sa_type=BigInteger)
+    taken_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": NOTHING})
     state: str = Field(default="pending", sa_type=Text, sa_column_kwargs={"server_default": text("'pending'")})
     tries: int = Field(default=0, sa_column_kwargs={"server_default": ZERO})
     strikes: int = Field(default=0, sa_column_kwargs={"server_default": ZERO})  # tries that count against it
@@ -285,6 +286,7 @@ class OutboxRow(SQLModel, table=True):
     strikes: int = Field(default=0, sa_column_kwargs={"server_default": ZERO})  # tries that count against it
     due_at: int = Field(sa_type=BigInteger)
     taken_until: int | None = Field(default=None, sa_type=BigInteger)
+    taken_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": NOTHING})
     result: dict[str, Any] | None = Field(default=None, sa_type=JsonOrNull)
     last_error: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": NOTHING})
     created_at: int = Field(sa_type=BigInteger)

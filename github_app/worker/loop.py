@@ -18,7 +18,7 @@ from github_app.log import get_log
 from github_app.store import backlog, outbox
 from github_app.store.lease import claim, heartbeat
 from github_app.store.presence import WorkerId
-from github_app.store.rescue import expire_approvals, reap, remind_approvals
+from github_app.store.rescue import expire_approvals, free_taken, reap, remind_approvals
 from github_app.store.session import Database
 from github_app.store.waiting import wake_all
 from github_app.worker.attempt import Attempts
@@ -81,7 +81,7 @@ class Worker:
 
     def handle(self, pool: ThreadPoolExecutor | None = None) -> int:
         """Handle what is due; returns how many deliveries were taken."""
-        batches = backlog.take(self.db)
+        batches = backlog.take(self.db, by=self.identity)
         if pool is None:
             for batch in batches:
                 self._handler.handle(batch)
@@ -91,7 +91,7 @@ class Worker:
 
     def perform(self, pool: ThreadPoolExecutor | None = None) -> int:
         """Perform what is due, one effect for each installation; returns how many."""
-        effects = outbox.due(self.db)
+        effects = outbox.due(self.db, by=self.identity)
         if pool is None:
             for effect in effects:
                 self._performer.perform(effect)
@@ -128,6 +128,8 @@ class Worker:
     def tick(self) -> None:
         """Renew leases, learn of cancellations, take back what others lost; now and then look at what waits."""
         self._beat()
+        if free_taken(self.db, self.identity):
+            self.nudge()
         for rescued in reap(self.db, self.identity):
             log.warning("task.rescued", task=rescued.task.id, state=str(rescued.task.state))
             with self._gate:

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from crafted import POLICY, REAPER, WHY, WORKER, add_task, caps, finished, place, step
+from crafted import POLICY, REAPER, WHY, WORKER, add_task, arrived, caps, finished, place, step
 from sqlalchemy import text
 
+from github_app.core.decision import React
 from github_app.core.events import StartRefused
 from github_app.core.names import State
 from github_app.core.task import Move, Origin
@@ -25,8 +26,9 @@ from github_app.store.lease import (
     release,
     still_mine,
 )
+from github_app.store.outbox import due, put
 from github_app.store.presence import alive, started, this_process
-from github_app.store.rescue import PATIENCE, expire_approvals, reap
+from github_app.store.rescue import ON_ITS_WAY, PATIENCE, expire_approvals, free_taken, reap
 
 WIDE = caps(running_per_repository=100, running_per_installation=100)
 
@@ -139,6 +141,37 @@ def test_a_dead_process_of_this_host_is_noticed_at_once_and_a_live_one_is_not(db
     child.communicate()
     assert [dying.task.id] == [r.task.id for r in reap(db, here)]
     assert view.get(db, living.task.id).state == State.RUNNING
+
+
+def lay_effect(db, number, installation):
+    where = replace(place(), installation_id=installation)
+    eyes = React(on="issue", number=number, comment_id=None, content="eyes")
+    with db.write() as session:
+        put(session, eyes, key=f"k{number}", place=where, number=number, task_id=None, now=db.now(session))
+
+
+def test_what_a_dead_process_was_working_on_is_free_again_and_what_a_live_one_does_is_not(db, clock):
+    arrived(db, "hers", 1), arrived(db, "ours", 2)
+    for number, installation in ((1, 7), (2, 8)):
+        lay_effect(db, number, installation)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    here = this_process("here")
+    there = replace(here, name="child", pid=child.pid, start=started(child.pid))
+    assert [b.deliveries[0].guid for b in take(db, limit=1, by=there)] == ["hers"]
+    assert [b.deliveries[0].guid for b in take(db, by=here)] == ["ours"]
+    assert [e.number for e in due(db, limit=1, by=there)] == [1]
+    assert [e.number for e in due(db, by=here)] == [2]
+    assert (free_taken(db, here), take(db), due(db)) == (0, [], [])
+    child.kill()
+    child.communicate()
+
+    assert free_taken(db, here) == 2
+    assert [b.deliveries[0].guid for b in take(db, by=here)] == ["hers"]
+    assert due(db, by=here) == [], "what the dead sent last may still arrive"
+    clock.advance(ON_ITS_WAY)
+    (again,) = due(db, by=here)
+    assert (again.number, again.tries) == (1, 2)
+    assert free_taken(db, here) == 0
 
 
 def test_a_process_is_known_by_its_start_time_and_only_on_its_host():
