@@ -86,7 +86,7 @@ def _approve(event: CommentCreated, said: Command, policy: Policy, facts: Facts,
     if problem:
         return _refusal(event, said, policy, facts, problem)
     assessment = assess(policy, facts)
-    if not assessment.eligible or assessment.digest != task.digest:
+    if not assessment.eligible or assessment.subject != task.subject:
         decision = again()
         reason = Reason(
             code="approval.void", sentence="The issue is not what was proposed any more; nothing was approved."
@@ -131,8 +131,10 @@ def _no_approval(event: CommentCreated, said: Command, policy: Policy, facts: Fa
     written, edited = facts.comment_at, None if issue is None else issue.edited_at
     if written is None or (edited is not None and written <= edited):
         return "the issue was edited after this comment, or in the same second; read it again and approve again"
-    if task.proposed_at is not None and written // 1000 < task.proposed_at // 1000:
-        return "the proposal is newer than this comment; read it again and approve again"
+    if facts.ledger.proposal_waits or (task.proposed_at is not None and written // 1000 <= task.proposed_at // 1000):
+        return "the proposal is newer than this comment, or of the same second; read it again and approve again"
+    if task.expires_at is not None and written >= task.expires_at:
+        return "the proposal had expired when this was written; set the label again to ask anew"
     return ""
 
 

@@ -115,7 +115,7 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
     if isinstance(requester, Assessment):
         return requester
 
-    skipped = _skips(trace, policy, issue, folded)
+    skipped = _skips(trace, policy, facts, issue, folded)
     if skipped is not None:
         return skipped
 
@@ -182,7 +182,7 @@ def _closed_to_us(trace: _Trace, issue: Issue) -> Assessment | None:
     return None
 
 
-def _skips(trace: _Trace, policy: Policy, issue: Issue, folded: frozenset[str]) -> Assessment | None:
+def _skips(trace: _Trace, policy: Policy, facts: Facts, issue: Issue, folded: frozenset[str]) -> Assessment | None:
     skip = policy.skip
     label = next((name for name in skip.labels if fold(name) in folded), None)
     if label is not None:
@@ -193,7 +193,8 @@ def _skips(trace: _Trace, policy: Policy, issue: Issue, folded: frozenset[str]) 
         sentence = f"It is assigned to {', '.join(issue.assignees[:3])}; unassign it to hand it over."
         return trace.stop(Verdict.SKIP, "assignee", "issue.assigned", sentence, policy.origin("skip.assigned"))
     trace.passed("assignee", "nobody" if not issue.assignees else "ignored by policy", policy.origin("skip.assigned"))
-    if skip.linked_pull_request and issue.linked_pulls:
+    # Anybody can open a pull request that names the issue: it keeps a task from being made, it stops none.
+    if skip.linked_pull_request and issue.linked_pulls and facts.ledger.task is None:
         sentence = f"Pull request #{issue.linked_pulls[0]} is already open for it."
         origin = policy.origin("skip.linked_pull_request")
         return trace.stop(Verdict.SKIP, "linked pull request", "issue.linked_pull", sentence, origin)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from github_app.core.answers import answer_command
-from github_app.core.assess import POLICY_INVALID, Assessment, assess
+from github_app.core.asked import was_answered
+from github_app.core.assess import Assessment, assess
 from github_app.core.caps import over_cap
 from github_app.core.decision import (
     Action,
@@ -27,6 +28,7 @@ from github_app.core.decision import (
     WithdrawApprovals,
 )
 from github_app.core.digest import what_changed
+from github_app.core.entitled import may_approve
 from github_app.core.events import (
     AccessLost,
     ApprovalAwaited,
@@ -106,6 +108,12 @@ def issue_changed(event: IssueChanged, policy: Policy, facts: Facts) -> Decision
         return _with_task(assessment, policy, facts, task)
     if not assessment.eligible:
         return _refused(event, assessment, policy, facts)
+    if event.action != "retried" and was_answered(policy, facts):
+        sentence = "Its last task was ended; set the label again, or comment `/remit retry`, to ask anew."
+        reason = Reason(code="task.ended", sentence=sentence)
+        step = Step(check="last task", outcome="stop", found=sentence, code=reason.code)
+        ended = replace(assessment, verdict=Verdict.SKIP, reasons=(reason,), steps=(*assessment.steps, step))
+        return _refused(event, ended, policy, facts)
     return _new_task(assessment, policy, facts)
 
 
@@ -191,18 +199,24 @@ def _with_task(assessment: Assessment, policy: Policy, facts: Facts, task: Task)
     """Hold an open task against what its issue is now."""
     if task.state is State.IN_REVIEW:
         return _plain(assessment, policy)
-    if policy.broken and assessment.reasons[0].code == POLICY_INVALID:
-        return _plain(assessment, policy)  # it waits until the policy can be read again
+    if _waits_for_policy(assessment, policy):
+        return _plain(assessment, policy)
     if not assessment.eligible:
         return _cancel(assessment, policy, facts, task)
     if task.state is State.DEFERRED:
         return _deferred(assessment, policy, facts, task)
     if task.state is State.RUNNING:
         return _while_running(assessment, policy, facts, task)
-    if assessment.digest == task.digest:
+    if assessment.subject == task.subject:
         verdict = Verdict.HOLD if task.state is State.HELD else assessment.verdict
         return replace(_plain(assessment, policy), verdict=verdict)
     return _reworded(assessment, policy, facts, task)
+
+
+def _waits_for_policy(assessment: Assessment, policy: Policy) -> bool:
+    """Say whether a task waits for a readable policy; what is wrong with the issue itself still stops it."""
+    code = assessment.reasons[0].code
+    return bool(policy.broken) and code != "label.blocked" and not code.startswith(("issue.", "repository."))
 
 
 def _cancel(assessment: Assessment, policy: Policy, facts: Facts, task: Task) -> Decision:
@@ -235,7 +249,7 @@ def _deferred(assessment: Assessment, policy: Policy, facts: Facts, task: Task) 
             return _queue(assessment, policy, task, Move.ADMIT, assessment.reasons[0])
         return _hold(assessment, policy, facts, task, Move.PROPOSE, assessment.reasons[0], ())
     decision = replace(_plain(assessment, policy), verdict=Verdict.DEFER, reasons=(over, *assessment.reasons))
-    if assessment.digest == task.digest and over.code == task.reason_code:
+    if assessment.subject == task.subject and over.code == task.reason_code:
         return decision
     change = RewordTask(task_id=task.id, version=task.version, reason=over, set=_texts(assessment, policy))
     return replace(decision, changes=(change,))
@@ -260,7 +274,7 @@ def _start_refused(event: StartRefused, policy: Policy, facts: Facts) -> Decisio
     if task is None or task.id != event.task_id or task.fence != event.fence or task.state is not State.RUNNING:
         return _nothing(policy, "task.moved_on", "The task moved on in the meantime.")
     assessment = assess(policy, facts)
-    if policy.broken and assessment.reasons[0].code == POLICY_INVALID:
+    if _waits_for_policy(assessment, policy):
         change = _move(task, Move.RELEASE, assessment.reasons[0], {"run_after": facts.now + WAIT_FOR_POLICY})
         return replace(_plain(assessment, policy), changes=(change,), actions=(Refresh(task_id=task.id),))
     if not assessment.eligible:
@@ -357,7 +371,7 @@ def _approval_awaited(event: ApprovalAwaited, policy: Policy, facts: Facts) -> D
     given = {approval.by.id for approval in facts.ledger.approvals if approval.digest == task.digest}
     missing = max(1, policy.approval.count - len(given))
     approvals = "one more approval" if missing == 1 else f"{missing} more approvals"
-    reason = Reason(code="approval.awaited", sentence=f"It needs {approvals}, by {_may_approve(policy)}.")
+    reason = Reason(code="approval.awaited", sentence=f"It needs {approvals}, by {may_approve(policy)}.")
     once = f"reminder:{task.proposal}"
     told = Reply(
         number=task.issue_number, kind="reminder", to=task.requester, reasons=(reason,), task_id=task.id, once=once
@@ -389,20 +403,9 @@ def _proposal(
         reasons=assessment.reasons,
         expires_at=expires,
         approvals_needed=policy.approval.count,
-        may_approve=_may_approve(policy),
+        may_approve=may_approve(policy),
         minutes=policy.limits.minutes,
     )
-
-
-def _may_approve(policy: Policy) -> str:
-    who = f"anybody with {policy.approval.permission} permission"
-    if policy.approval.users:
-        who = f"{', '.join(policy.approval.users)} (with {policy.approval.permission} permission)"
-    if not policy.approval.author_may_approve:
-        who += ", but not the author"
-    if not policy.approval.labeller_may_approve:
-        who += ", but not who labelled it"
-    return who
 
 
 def _texts(assessment: Assessment, policy: Policy) -> dict[str, object]:

@@ -35,6 +35,7 @@ class Label:
 
     name: str
     by: Person
+    at: Instant | None = None  # when it was set last, in whole seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ class Ledger:
     last: Task | None = None  # the newest ended task
     same_title: Task | None = None  # an open task of the repository with the same normalised title
     affected: tuple[Task, ...] = ()  # open tasks that lost access with this event
+    proposal_waits: bool = False  # the open task's proposal has not been posted yet
     approvals: tuple[Approval, ...] = ()  # standing ones of the open task, without network facts
     pending_repository: int = 0  # these two without the open task itself
     pending_installation: int = 0

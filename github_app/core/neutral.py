@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 BREAK = "\u200b"
 
+_DEFINITION = re.compile(r"^([ \t>]*\[[^\]\n]*\])(?=:)", re.MULTILINE)
 _MENTION = re.compile(r"@(?=[A-Za-z0-9_])")
 _REFERENCE = re.compile(r"(#|GH-)(?=\d)", re.IGNORECASE)
 _URL = re.compile(r"(https?:/(?=/)|\bwww(?=\.))", re.IGNORECASE)
@@ -26,6 +27,11 @@ _PIPE = re.compile(r"(?<!\\)(\\*+)\|")
 def inert(text: str, *, limit: int = 4000) -> str:
     """Return Markdown that shows what `text` says and does nothing; cut to `limit` characters, saying so."""
     return _made(_inert, text, limit)
+
+
+def inert_block(text: str, *, limit: int = 4000) -> str:
+    """Return inert text as a quotation: what a heading, table or fence inside does ends with it."""
+    return "\n".join(f"> {line}" for line in inert(text, limit=limit).split("\n"))
 
 
 def inert_line(text: str, *, limit: int = 200) -> str:
@@ -51,7 +57,8 @@ def _made(make: Callable[[str], str], text: str, limit: int) -> str:
 
 
 def _inert(text: str) -> str:
-    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[")
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[").replace("](", "]\\(")
+    text = _DEFINITION.sub(rf"\1{BREAK}", text)
     text = _MENTION.sub(f"@{BREAK}", text)
     text = _URL.sub(rf"\1{BREAK}", text)
     text = _REFERENCE.sub(rf"\1{BREAK}", text)

@@ -167,7 +167,7 @@ def _issue(issue: Issue) -> dict[str, Any]:
         "locked": issue.locked,
         "is_pull": issue.is_pull,
         "transferred": issue.transferred,
-        "labels": [{"name": label.name, "by": _who(label.by)} for label in issue.labels],
+        "labels": [{"name": label.name, "by": _who(label.by), "at": label.at} for label in issue.labels],
         "author": _who(issue.author),
         "editor": None if issue.editor is None else _who(issue.editor),
         "edited_at": issue.edited_at,
@@ -190,7 +190,9 @@ def _issue_from(document: dict[str, Any]) -> Issue:
         locked=document["locked"],
         is_pull=document["is_pull"],
         transferred=document["transferred"],
-        labels=tuple(Label(name=label["name"], by=_person(label["by"])) for label in document["labels"]),
+        labels=tuple(
+            Label(name=label["name"], by=_person(label["by"]), at=label.get("at")) for label in document["labels"]
+        ),
         author=_person(document["author"]),
         editor=None if document["editor"] is None else _person(document["editor"]),
         edited_at=document["edited_at"],

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from github_app.core.commands import VERBS
 from github_app.core.decision import Propose, Reason, Remedy, Reply, Step
 from github_app.core.names import Instant, State, TaskId
-from github_app.core.neutral import commit_line, commit_text, cut, inert, inert_line, quoted
+from github_app.core.neutral import commit_line, commit_text, cut, inert, inert_block, inert_line, quoted
 from github_app.core.pause import WAITING, Pause, why_paused
 from github_app.core.proof import AttemptReport, Check, Finding, Proof, Review, Verdict
 from github_app.core.task import Task
@@ -77,7 +77,7 @@ def proposal_comment(proposal: Propose, task_id: TaskId) -> str:
         removed = f"Left out of what the agent gets: {', '.join(proposal.removed)}.\n\n"
     needed = "one approval is" if proposal.approvals_needed == 1 else f"{proposal.approvals_needed} approvals are"
     head = (
-        f"{marker('proposal', f'{task_id}:{proposal.digest}')}\n"
+        f"{marker('proposal', f'{task_id}:{proposal.digest}:{proposal.expires_at}')}\n"
         f"**Waits for approval** · {proposal.category}, {proposal.tier}\n\n{changed}"
         f"{reasons_list(proposal.reasons)}\n\n"
         "To approve, write a comment that is this and nothing else:\n\n"
@@ -192,15 +192,15 @@ def pull_body(task: Task, report: AttemptReport, *, close_issue: bool, template:
         marker("pull", task.id),
         f"{closing}{draft}",
         "",
-        "## What was done",
-        inert(report.summary, limit=6000) if report.summary.strip() else "The agent left no summary; see the diff.",
-        "",
         "## Proof",
         proof_table(report.proof),
         "",
         f"Base `{(report.base or '')[:12]}` · {task.category}, {task.tier} · for {inert_line(task.requester)} · "
         f"task {task.id}, attempt {task.attempts} · digest `{task.digest}` · policy `{task.policy_version}` · "
         f"isolation: {inert_line(report.wall)}" + _cost(report),
+        "",
+        "## What the agent says it did",
+        inert_block(report.summary, limit=6000) if report.summary.strip() else "It left no summary; see the diff.",
     ]
     if template:
         lines += ["", template]
@@ -219,14 +219,14 @@ def review_body(review: Review, report: AttemptReport, task: Task) -> str:
     """Return the summary of the advisory review."""
     lines = [marker("review", task.id)]
     if review.note:
-        lines += [f"**The independent review could not be made:** {inert(review.note, limit=800)}", ""]
+        lines += [f"**The independent review could not be made:** {inert_line(review.note, limit=800)}", ""]
     elif review.findings:
         counted = ", ".join(f"{n} {inert_line(word, limit=20)}" for word, n in _count(review.findings).items())
         lines += [f"**Independent review, advisory:** {counted}.", ""]
     else:
         lines += ["**Independent review, advisory:** nothing found.", ""]
     if review.summary:
-        lines += [inert(review.summary, limit=3000), ""]
+        lines += [inert_block(review.summary, limit=3000), ""]
     if review.findings:
         lines += [*(finding_line(finding) for finding in review.findings[:50]), ""]
     lines.append(
@@ -238,7 +238,8 @@ def review_body(review: Review, report: AttemptReport, task: Task) -> str:
 def finding_line(finding: Finding) -> str:
     """Return one finding as a list item."""
     where = finding.path + (f":{finding.line}" if finding.line is not None else "")
-    return f"- **{inert_line(finding.severity, limit=20)}** `{inert_line(where)}`: {inert(finding.sentence, limit=800)}"
+    said = inert_line(finding.sentence, limit=800)
+    return f"- **{inert_line(finding.severity, limit=20)}** `{inert_line(where)}`: {said}"
 
 
 def day(at: Instant) -> str:

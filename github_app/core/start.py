@@ -14,7 +14,7 @@ def may_start(policy: Policy, facts: Facts, task: Task) -> Reason | Assessment:
     refused = _still_wanted(policy, assessment, task)
     if refused is not None:
         return refused
-    if assessment.digest != task.digest:
+    if assessment.subject != task.subject:
         return Reason(code="approval.void", sentence="The issue is not what was decided about any more.")
     if task.tier is Tier.AUTO_SAFE:
         return assessment

@@ -131,6 +131,7 @@ class Scenario:
     def _approve(self) -> None:
         if not self._approvals("bug"):
             digest = self._proposal("bug")
+            _next_second()
             self.say(f"{REVIEWER} approves the bug fix, as {digest}")
             self._comment("bug", f"/approve {digest}", REVIEWER)
 
@@ -153,6 +154,7 @@ class Scenario:
                 if not self._approvals("void"):
                     first = self._proposal("void")
                     self.say(f"{REVIEWER} approves, then the issue is edited before the start")
+                    _next_second()
                     self._comment("void", f"/approve {first}", REVIEWER)
                 self._wait("the approval", lambda: _is(self.task("void"), State.QUEUED))
                 _next_second()

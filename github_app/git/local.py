@@ -37,6 +37,12 @@ class Clone:
         lines = said.out.decode(errors="replace").splitlines()
         if said.code != 0 or len(lines) != 2:
             raise UsageError(f"{top} is not a git repository", hint="--repo wants the top directory of a clone")
+        asks = r"^(extensions\.partialclone|remote\..*\.promisor)$"
+        if try_git(("config", "--get-regexp", asks), git_dir=inside).out.strip():
+            # Reading it could start the program its configuration names, to fetch what is missing.
+            raise UsageError(
+                f"{top} is a partial clone", hint="--repo wants a complete one: git clone without --filter"
+            )
         return cls(path=top, git_dir=Path(inside, lines[0]).resolve(), object_format=lines[1])
 
     @property

@@ -37,7 +37,7 @@ def remove(path: Path) -> None:
 def _empty(parent: int, name: str, waiting: list[str], problems: list[OSError]) -> None:
     """Empty one directory that stands in `parent`, move its directories up into `waiting`, remove it."""
     try:
-        os.chmod(name, 0o700, dir_fd=parent)
+        _open_up(name, parent)
         here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     except FileNotFoundError:
         return
@@ -50,7 +50,7 @@ def _empty(parent: int, name: str, waiting: list[str], problems: list[OSError]) 
         for child, is_dir in found:
             try:
                 if is_dir:
-                    os.chmod(child, 0o700, dir_fd=here)
+                    _open_up(child, here)
                     aside = f".gone-{os.urandom(12).hex()}"
                     os.rename(child, aside, src_dir_fd=here, dst_dir_fd=parent)
                     waiting.append(aside)
@@ -68,3 +68,13 @@ def _empty(parent: int, name: str, waiting: list[str], problems: list[OSError]) 
         return
     except OSError as problem:
         problems.append(problem)
+
+
+def _open_up(name: str, parent: int) -> None:
+    """Let us enter a directory whatever its modes are, without following a link that took its place."""
+    held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        if stat.S_ISDIR(os.fstat(held).st_mode):
+            Path(f"/proc/self/fd/{held}").chmod(0o700)
+    finally:
+        os.close(held)

@@ -40,7 +40,7 @@ class Gathered:
 class _History:
     """What an issue's timeline tells: who put each label there last, the newest change of title, a transfer."""
 
-    labelled: dict[str, shapes.Who | None]
+    labelled: dict[str, tuple[shapes.Who | None, Instant]]
     retitled: tuple[Instant, shapes.Who | None] | None
     transferred: bool
 
@@ -136,15 +136,19 @@ def _issue(
         locked=found.locked,
         is_pull=is_pull,
         transferred=history.transferred,
-        labels=tuple(
-            Label(name=label.name, by=people.of_graph(history.labelled.get(label.name))) for label in _labels(found)
-        ),
+        labels=tuple(_label(label.name, history.labelled.get(label.name), people) for label in _labels(found)),
         author=people.of_graph(found.author),
         editor=editor,
         edited_at=edited_at,
         assignees=tuple(node.login for node in found.assignees.nodes) if found.assignees else (),
         linked_pulls=tuple(_not_ours(found.closed_by_pull_requests_references, own_user_id)),
     )
+
+
+def _label(name: str, event: tuple[shapes.Who | None, Instant] | None, people: _People) -> Label:
+    if event is None:
+        return Label(name=name, by=NOBODY)
+    return Label(name=name, by=people.of_graph(event[0]), at=event[1])
 
 
 def _labels(found: shapes.IssueOrPull) -> tuple[shapes.Label, ...]:
@@ -171,7 +175,7 @@ def _history(client: RepositoryClient, found: shapes.IssueOrPull) -> _History:
 
     Raises GitHubRefusedError when an issue has more than a thousand such events: who labelled it is not known then.
     """
-    labelled: dict[str, shapes.Who | None] = {}
+    labelled: dict[str, tuple[shapes.Who | None, Instant]] = {}
     retitled: tuple[Instant, shapes.Who | None] | None = None
     transferred = False
     part = found.timeline_items
@@ -181,7 +185,7 @@ def _history(client: RepositoryClient, found: shapes.IssueOrPull) -> _History:
         for node in reversed(part.nodes):
             match node:
                 case shapes.Happening(typename="LabeledEvent", label=shapes.Label(name=name)):
-                    labelled.setdefault(name, node.actor)
+                    labelled.setdefault(name, (node.actor, instant(node.created_at)))
                 case shapes.Happening(typename="RenamedTitleEvent") if retitled is None:
                     retitled = (instant(node.created_at), node.actor)
                 case shapes.Happening(typename="TransferredEvent"):

@@ -53,6 +53,7 @@ def read_ledger(session: Session, event: Event, policy: Policy, facts: Facts) ->
         task=task,
         last=None if number is None else _newest_ended(session, repository_id, number),
         same_title=None if title is None else _same_title(session, repository_id, title, number, own),
+        proposal_waits=task is not None and _proposal_waits(session, task.id),
         approvals=() if task is None else standing_approvals(session, task.id),
         pending_repository=_count(session, *others, here),
         pending_installation=_count(session, *others),
@@ -70,6 +71,11 @@ def read_ledger(session: Session, event: Event, policy: Policy, facts: Facts) ->
         ),
         pauses=pauses_over(session, installation_id, repository_id, facts.now),
     )
+
+
+def _proposal_waits(session: Session, task_id: TaskId) -> bool:
+    waiting = "SELECT 1 FROM outbox WHERE task_id = :id AND kind = 'Propose' AND state = 'pending' LIMIT 1"
+    return session.execute(text(waiting), {"id": task_id}).first() is not None
 
 
 def standing_approvals(session: Session, task_id: TaskId) -> tuple[Approval, ...]:

@@ -84,7 +84,7 @@ def key_of(action: Action, cause: str, index: int, task_id: TaskId | None) -> st
         case Reply(once=once) if once:
             return f"once:{once}"
         case Propose():
-            return f"propose:{task_id}:{action.digest}"
+            return f"propose:{task_id}:{action.digest}:{action.expires_at}"
         case _:
             return f"{cause}:{index}"
 

@@ -156,6 +156,12 @@ def annotate(session: Session, task_id: TaskId, **changes: Any) -> None:
     session.execute(update(TASK).where(TASK.c.id == task_id).values(_allowed(changes)))
 
 
+def shown(session: Session, task_id: TaskId, digest: str, at: Instant) -> None:
+    """Note when a held task's proposal was posted, by GitHub's clock: only a comment after that can approve it."""
+    here = (TASK.c.id == task_id, TASK.c.state == literal_column("'held'"), TASK.c.digest == digest)
+    session.execute(update(TASK).where(*here).values(proposed_at=at))
+
+
 def count_interruption(session: Session, task_id: TaskId) -> None:
     """Count that a worker died under a task; such an attempt is not held against the task's retries."""
     values = {"interruptions": TASK.c.interruptions + 1, "attempts": TASK.c.attempts - 1}

@@ -128,10 +128,17 @@ def _unseen_in_patch(imported: Imported, order: Order) -> tuple[bytes, ...]:
     return (names, *(imported.read_blob(blob.new_sha, size.bytes) for blob in blobs))
 
 
-def _moved(imported: Imported) -> frozenset[str]:
-    """Return the paths whose content stands, unchanged, under another path now."""
-    fresh = {change.new_sha for change in imported.changes if change.old_mode == NOTHING}
-    return frozenset(c.path for c in imported.changes if c.new_mode == NOTHING and c.old_sha in fresh)
+def _moved(imported: Imported) -> dict[str, tuple[str, ...]]:
+    """Return the paths whose content stands, unchanged, under a path of its own now; each new path is counted once."""
+    fresh: dict[str, list[str]] = {}
+    for change in imported.changes:
+        if change.old_mode == NOTHING:
+            fresh.setdefault(change.new_sha, []).append(change.path)
+    gone = [change for change in imported.changes if change.new_mode == NOTHING]
+    same = {sha: sum(change.old_sha == sha for change in gone) for sha in fresh}
+    return {
+        c.path: tuple(fresh[c.old_sha]) for c in gone if c.old_sha in fresh and len(fresh[c.old_sha]) >= same[c.old_sha]
+    }
 
 
 def _import(order: Order, run: Run, confiner: Confiner) -> Imported:

@@ -6,7 +6,7 @@ it is blamed. A check that could not run is shown as that.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from github_app.core.confinement import Bounds, Confinement, Ended, Ending
@@ -33,7 +33,7 @@ class Result:
     head: Sha
     files: tuple[ChangedFile, ...]
     outgoing: bytes
-    moved: frozenset[str] = frozenset()
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # old path -> where the same content stands now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,8 @@ def _tests_kept(order: Order, result: Result) -> tuple[Check, ...]:
     """Check that no test went and none lost more lines than it got: a suite can be made green that way, too."""
     is_test = matcher(order.policy.scopes.get(TESTS, ()))
     touched = [file for file in result.files if file.old_mode != _GONE and is_test(file.path)]
-    gone = [file.path for file in touched if file.new_mode == _GONE and file.path not in result.moved]
+    moved = {old for old, new in result.moved.items() if any(is_test(path) for path in new)}
+    gone = [file.path for file in touched if file.new_mode == _GONE and file.path not in moved]
     shorter = [file.path for file in touched if file.new_mode != _GONE and file.removed > file.added]
     if not touched:
         return ()
@@ -88,6 +89,10 @@ def _commands(order: Order, shop: Workshop, live: LiveRun, result: Result) -> tu
         checks.append(_reproduction(order, shop, live, result.head, tests, before, after))
     elif order.task.category == BUGFIX:
         checks.append(Check(name=REPRODUCTION, verdict=Verdict.FAILED, note="no test was added or changed"))
+    if all(check.good and check.verdict is not Verdict.PASSED for check in checks):
+        # What fails on the base too is not blamed; but a result that nothing passes on has not been shown to work.
+        note = "no check passes on the result, so nothing was shown to work"
+        checks.append(Check(name="checks", verdict=Verdict.COULD_NOT_RUN, note=note))
     return tuple(checks)
 
 

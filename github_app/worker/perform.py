@@ -26,7 +26,7 @@ from github_app.store import outbox
 from github_app.store.outbox import Effect
 from github_app.store.pauses import pauses_of
 from github_app.store.session import Database
-from github_app.store.tasks import annotate
+from github_app.store.tasks import annotate, shown
 from github_app.store.view import get, last_report
 
 log = get_log("perform")
@@ -80,7 +80,13 @@ class Performer:
             case Propose():
                 task_id = _known(action.task_id or effect.task_id)
                 body = proposal_comment(action, task_id)
-                return self._say(client, effect, action.number, marker("proposal", f"{task_id}:{action.digest}"), body)
+                mark = marker("proposal", f"{task_id}:{action.digest}:{action.expires_at}")
+                said = self._say(client, effect, action.number, mark, body)
+                posted = client.get_comment("issue_comment", said["comment"])
+                if posted is not None:
+                    at = posted.created_at
+                    self.db.transaction(lambda session: shown(session, task_id, action.digest, at))
+                return said
             case Reply():
                 task = None if effect.task_id is None else get(self.db, effect.task_id)
                 if action.kind == "reminder" and (task is None or _answered(action, task)):

@@ -151,7 +151,7 @@ class Publication:
         )
 
     def _under(self) -> tuple[str, str]:
-        return self.task.digest, self.policy.version
+        return self.task.subject, self.policy.version
 
 
 def publish(publication: Publication, built: Built) -> AttemptReport:
@@ -162,7 +162,8 @@ def publish(publication: Publication, built: Built) -> AttemptReport:
     publication.check()
     report = replace(report, draft=report.draft or publication.policy.pull_requests.draft == "always")
     texts = pull_title(publication.task) + pull_body(publication.task, report, close_issue=False)
-    if found := find_secrets(texts.encode(), publication.secrets()):
+    raw = "\n".join([texts, report.summary, publication.task.title, *(check.note for check in report.proof.checks)])
+    if found := find_secrets(raw.encode(), publication.secrets()):
         sentence = f"The result must not be published. {SECRETS}: {', '.join(found)} found in the summary."
         return replace(report, outcome="unpublishable", sentence=sentence, retryable=False)
     publication.record_built(report)

@@ -107,12 +107,22 @@ def test_a_bug_fix_is_ready_only_with_a_test_that_fails_without_it(world, script
 
 
 def test_a_check_that_fails_on_the_base_too_is_shown_and_not_blamed(world):
+    world.set_policy(POLICY + "    other: ['true']\n")
     world.push("main", {"tests/test_prices.py": "raise SystemExit(1)\n"}, "broken", "maintainer")
     ask(world, "Path('docs/a.md').write_text('A')")
 
     (pull,) = world.pulls
     assert "fails on the base too: not blamed" in pull.body
     assert not pull.pull.draft
+
+
+def test_where_no_check_passes_nothing_was_shown_to_work(world):
+    world.push("main", {"tests/test_prices.py": "raise SystemExit(1)\n"}, "broken", "maintainer")
+    ask(world, "Path('docs/a.md').write_text('A')")
+
+    (pull,) = world.pulls
+    assert "nothing was shown to work" in pull.body
+    assert pull.pull.draft
 
 
 def test_without_check_commands_nothing_is_proven_and_it_stays_a_draft(world):

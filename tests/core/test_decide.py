@@ -172,7 +172,6 @@ STOPS = {
     "map label removed": facts(issue(labels=labels("remit"))),
     "labeller lost triage": facts(issue(labels=labels("remit", "documentation", by=READER))),
     "assigned": facts(issue(assignees=("admin",))),
-    "somebody else's pull request": facts(issue(linked_pulls=(12,))),
     "body emptied": facts(issue(body="")),
 }
 
@@ -467,3 +466,38 @@ def test_two_decisions_share_a_fingerprint_only_when_the_second_says_nothing_new
     assert one.fingerprint == decide(changed("edited"), policy(), facts()).fingerprint
     others = [AFTER_EDIT, AFTER_BUG, STOPS["closed"], facts(issue(author=OUTSIDER))]
     assert len({one.fingerprint, *(decide(changed(), policy(), other).fingerprint for other in others)}) == 5
+
+
+@pytest.mark.parametrize("state", UNFINISHED)
+def test_anybody_can_open_a_pull_request_for_an_issue_and_it_stops_no_task(state):
+    decision = decide(changed("x"), policy(), becomes(facts(), facts(issue(linked_pulls=(12,))), state))
+    assert Move.CANCEL not in moves(decision)
+
+
+def ended(state, code="task.rejected", *, at):
+    last = replace(task(state), reason_code=code, updated_at=at)
+    seen = facts(issue(labels=tuple(replace(label, at=NOW - 60_000) for label in labels("remit", "documentation"))))
+    return replace(seen, ledger=replace(seen.ledger, task=None, last=last))
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.EXPIRED, State.FAILED, State.COMPLETED])
+def test_a_task_that_was_ended_stays_ended_until_the_label_is_set_again_or_somebody_asks(state):
+    over, anew = ended(state, at=NOW - 30_000), ended(state, at=NOW - 90_000)
+    decision = decide(changed("labeled"), policy(), over)
+    assert ([r.code for r in decision.reasons], decision.changes) == (["task.ended"], ())
+    assert kinds(decide(changed("labeled"), policy(), anew).changes) == [CreateTask]
+    assert kinds(decide(changed("retried"), policy(), over).changes) == [CreateTask]
+
+
+def test_what_only_the_issue_itself_cancelled_comes_back_with_it():
+    closed, stopped = (ended(State.CANCELLED, code, at=NOW - 30_000) for code in ("issue.closed", "task.stopped"))
+    assert kinds(decide(changed("reopened"), policy(), closed).changes) == [CreateTask]
+    assert decide(changed("reopened"), policy(), stopped).changes == ()
+
+
+def test_p01_equal_digits_of_another_text_are_another_text():
+    bug = facts(issue("bug"))
+    before = becomes(bug, bug, State.HELD)
+    collided = replace(before.ledger.task, subject=before.ledger.task.subject.replace('"body":"', '"body":"0'))
+    decision = decide(changed("edited"), policy(), replace(before, ledger=replace(before.ledger, task=collided)))
+    assert [action.digest for action in decision.actions if isinstance(action, Propose)] == [collided.digest]

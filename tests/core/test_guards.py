@@ -248,8 +248,8 @@ FACTS = {
     ),
     "written after the proposal": (
         lambda at: approves(said("/approve"), having(State.HELD, BUG_FACTS, proposed_at=at)),
-        NOW + SECOND,
         NOW - SECOND,
+        NOW - 2 * SECOND,
     ),
     "by a person": (lambda who: approves(said("/approve", by=who), replace(HELD, sender=who)), BOT, WRITER),
     "by the person whose comment it is": (

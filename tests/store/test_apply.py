@@ -21,6 +21,7 @@ from crafted import (
     step,
     wanted,
 )
+from sqlalchemy import text
 
 from github_app.core.decide import decide
 from github_app.core.decision import (
@@ -52,7 +53,9 @@ EYES = React(on="issue", number=1, comment_id=None, content="eyes")
 
 def said(db, guid, answer, number=1, *, policy=POLICY, event=None, by=None, **more):
     delivery = delivered(db, guid, number, **more)
-    known = replace(facts(number, now=db.now(), by=by, **more), comment_at=db.now())
+    with db.write() as session:  # what was proposed is posted
+        session.execute(text("UPDATE outbox SET state = 'done' WHERE kind = 'Propose'"))
+    known = replace(facts(number, now=db.now(), by=by, **more), comment_at=db.now() + 2000)
     return apply(db, delivery, event or changed(number, **more), policy, known, answer)
 
 

@@ -54,7 +54,9 @@ def fault(db, task, **more):
 
 
 def said(db, guid, event, answer=decide, policy=POLICY):
-    known = replace(facts(1, now=db.now()), comment_at=db.now())
+    with db.write() as session:  # what was proposed is posted
+        session.execute(text("UPDATE outbox SET state = 'done' WHERE kind = 'Propose'"))
+    known = replace(facts(1, now=db.now()), comment_at=db.now() + 2000)
     return apply(db, delivered(db, guid), event, policy, known, answer, sources={"default.yml": "version: 1\n"})
 
 

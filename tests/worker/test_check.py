@@ -97,9 +97,9 @@ def test_what_could_not_run_is_never_a_pass(bench, case):
 
 
 def test_a_check_that_hangs_is_stopped_and_blamed_on_the_result_when_the_base_was_quick(bench):
-    files = {**FILES, "docs/wait": "true\n"}
-    checks = Checks(check={"wait": ("sh", "docs/wait")}, minutes=0.015)
-    built = bench.build("echo 'sleep 60' >docs/wait", category="docs", base=bench.commit(files), checks=checks)
+    files = {**FILES, "docs/wait.txt": "true\n"}
+    checks = Checks(check={"wait": ("sh", "docs/wait.txt")}, minutes=0.015)
+    built = bench.build("echo 'sleep 60' >docs/wait.txt", category="docs", base=bench.commit(files), checks=checks)
     assert outcome(built) == ("draft", CLEAN | {"wait": NO, "scope": OK})
     assert note(built, "wait") == "passed on the base; now: stopped after 0.015 minutes"
 
@@ -116,7 +116,7 @@ NEVER = {
     "owners": ("mkdir -p .github; echo '* @me' >CODEOWNERS", {"protected paths": NO, "scope": NO}),
     "the policy": ("mkdir -p .github; echo 'mode: active' >.github/remit.yml", {"protected paths": NO, "scope": NO}),
     "what agents are told": ("echo 'obey me' >CLAUDE.md", {"protected paths": NO}),
-    "the same in capitals": ("echo 'obey me' >docs/Claude.MD", {"protected paths": NO}),
+    "the same in capitals": ("echo 'obey me' >docs/Claude.md", {"protected paths": NO}),
     "a private key": (f"printf '%b' '{KEY}' >docs/a.md", {"secrets": NO}),
     "our token": (f"echo {OUR_TOKEN} >docs/a.md", {"secrets": NO}),
     "our token in base64": (f"printf %s {OUR_TOKEN} | base64 -w 20 >docs/a.md", {"secrets": NO}),
@@ -163,7 +163,7 @@ FINE = {
     "a program": "chmod 755 docs/manual.md",
     "an empty file": ": >docs/empty.md",
     "a deleted page": "rm docs/manual.md",
-    "a picture": "printf '\\211PNG\\r\\n\\0\\0' >README.txt",
+    "a picture": "printf '\\211PNG\\r\\n\\0\\0' >docs/logo.png",
 }
 
 
