@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from github_app.core.neutral import BREAK, commit_line, commit_text, cut, inert, inert_line, plain, quoted
+from github_app.core.neutral import BREAK, commit_line, commit_text, cut, inert, inert_block, inert_line, plain, quoted
 
 # What GitHub, or a bot reading comments there, acts on.
 LIVE = {
@@ -212,3 +212,11 @@ def test_cutting_makes_nothing_live_again(text, limit):
     assert not {*live(inert(text * 4, limit=limit))} - {"entity"}  # the last one may have been cut in two
     assert len(inert(text * 4, limit=limit)) <= limit
     assert len(inert_line(text * 4, limit=limit)) <= limit
+
+
+def test_a_block_is_a_quotation_that_no_fence_or_heading_gets_out_of():
+    said = "Fine.\n## Proof\n| check | result |\n|---|---|\n| all | passed |\n\n~~~~\n[a](//evil)\n[b]: https://evil"
+    block = inert_block(said)
+    assert all(line.startswith("> ") for line in block.split("\n"))
+    assert "](" not in block
+    assert "]:" not in block

@@ -107,3 +107,10 @@ def test_a_clone_with_sha256_works(place, confiner):
         sha = seal(bench.take(run), message="one", **WHO)
         deliver(mirror, user, sha, "remit/docs/1-7")
     assert (len(sha), git(place / "modern", "show", "remit/docs/1-7:f")) == (64, "f\nx")
+
+
+@pytest.mark.parametrize("key", ["extensions.partialClone", "remote.origin.promisor"])
+def test_a_partial_clone_is_refused_because_reading_it_could_start_what_its_configuration_names(clone, key):
+    git(clone, "config", key, "true")
+    with pytest.raises(UsageError, match="is a partial clone"):
+        Clone.at(clone)

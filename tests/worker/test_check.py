@@ -53,6 +53,10 @@ PROVEN = {
         MORE, "mv tests/two.sh tests/three.sh\n" + FIX + TEST, "ready",
         {"tests kept": OK, "suite": OK, "reproduction test": OK},
     ),
+    "it moves a test to where no suite finds it": (
+        MORE, "mkdir -p notes; mv tests/two.sh notes/two.bak\n" + FIX + TEST, "draft",
+        {"tests kept": NO, "suite": OK, "reproduction test": OK},
+    ),
     "it commits, and leaves the rest": (
         FILES, FIX + "git add -A; git -c user.name=x -c user.email=x@x commit -qm mine\n" + TEST, "ready",
         {"suite": OK, "reproduction test": OK},
