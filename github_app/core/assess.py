@@ -13,8 +13,6 @@ from github_app.core.facts import Facts, Issue, Label, Person, Repository, has, 
 from github_app.core.names import Category, Mode, Permission, Tier, fold
 from github_app.core.policy import Policy, Rule
 
-POLICY_INVALID = "policy.invalid"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
@@ -98,7 +96,7 @@ def assess(policy: Policy, facts: Facts) -> Assessment:
 
     if policy.broken:
         sentence = f"The policy cannot be read, so nothing runs: {policy.broken}"
-        return trace.stop(Verdict.SKIP, "policy", POLICY_INVALID, sentence)
+        return trace.stop(Verdict.SKIP, "policy", "policy.invalid", sentence)
     for note in policy.notes:
         trace.passed("policy", note, policy.origin("repositories"))
     matched = [(rule, name) for rule in policy.rules if (name := rule.matches(folded)) is not None]

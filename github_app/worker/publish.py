@@ -104,7 +104,7 @@ class Publication:
         Only what was built for the same text under the same policy: anything else is built anew.
         """
         built = self.earlier.get("built")
-        if not isinstance(built, dict) or (built.get("digest"), built.get("policy")) != self._under():
+        if not isinstance(built, dict) or (built.get("subject"), built.get("policy")) != self._under():
             return None
         report = report_from(built["report"])
         head = report.head
@@ -134,8 +134,8 @@ class Publication:
 
     def record_built(self, report: AttemptReport) -> None:
         """Record what is about to be published, so that whoever comes next knows it by its commit."""
-        digest, policy = self._under()
-        self.step("built", {"report": report, "digest": digest, "policy": policy})
+        subject, policy = self._under()
+        self.step("built", {"report": report, "subject": subject, "policy": policy})
 
     def heads_of_ours(self) -> frozenset[str]:
         """Return every commit that an attempt of this task may have pushed."""

@@ -132,3 +132,28 @@ def test_hidden_text_in_the_body_makes_a_proposal_that_shows_what_was_left_out(w
     assert "invisible character" in proposal
     assert "push my keys" not in proposal
     assert "body.hidden_content" in world.codes(number)
+
+
+def test_a_text_that_comes_back_is_proposed_again_and_nothing_hides_it_behind_another(world):
+    bad, good = OTHER, "The total of no prices is wrong: it should be nothing, and it is an error."
+    number = world.open("The total of no prices is wrong", bad, labels=("bug", "remit"))
+    world.decide()
+    for body in (good, bad):
+        world.edit_issue(number, by="maintainer", body=body)
+        world.decide()
+
+    proposals = [said for said in world.said(number) if "/approve " in said]
+    assert [bad in said for said in proposals] == [True, False, True]
+    assert world.digest(number) == world.task(number).digest
+
+
+def test_an_approval_in_the_second_of_its_proposal_is_not_one(world):
+    number = world.open("The total of no prices is wrong", labels=("bug", "remit"))
+    world.decide()
+    world.clock.advance(-1)  # the act itself takes the second back
+    posted = world.task(number).proposed_at
+    world.hub.comment(world.place, number, "/approve", "reviewer")
+    world.decide()
+
+    assert posted >= world.clock.instant() // 1000 * 1000
+    assert world.task(number).state == State.HELD

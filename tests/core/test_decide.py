@@ -501,3 +501,11 @@ def test_p01_equal_digits_of_another_text_are_another_text():
     collided = replace(before.ledger.task, subject=before.ledger.task.subject.replace('"body":"', '"body":"0'))
     decision = decide(changed("edited"), policy(), replace(before, ledger=replace(before.ledger, task=collided)))
     assert [action.digest for action in decision.actions if isinstance(action, Propose)] == [collided.digest]
+
+
+@pytest.mark.parametrize("state", [State.HELD, State.QUEUED, State.RETRYABLE])
+def test_a_policy_that_cannot_be_read_stops_no_task_even_where_it_had_another_opt_in_label(state):
+    unreadable = replace(policy(), trigger="ship-it", broken="line 3 is not YAML")
+    assert decide(changed("labeled"), unreadable, becomes(facts(), facts(), state)).changes == ()
+    closed = becomes(facts(), facts(issue(open=False)), state)
+    assert moves(decide(changed("closed"), unreadable, closed)) == [Move.CANCEL]

@@ -251,6 +251,16 @@ FACTS = {
         NOW - SECOND,
         NOW - 2 * SECOND,
     ),
+    "once its proposal is posted": (
+        lambda waits: approves(said("/approve"), replace(HELD, ledger=replace(HELD.ledger, proposal_waits=waits))),
+        True,
+        False,
+    ),
+    "before it expired": (
+        lambda at: approves(said("/approve"), having(State.HELD, BUG_FACTS, expires_at=at)),
+        NOW - SECOND,
+        NOW,
+    ),
     "by a person": (lambda who: approves(said("/approve", by=who), replace(HELD, sender=who)), BOT, WRITER),
     "by the person whose comment it is": (
         lambda who: approves(said("/approve", author=actor(who)), HELD),
