@@ -194,7 +194,10 @@ def _answer(descriptor: int, message: dict[str, object]) -> None:
 
 def main() -> NoReturn:
     """Take the order from standard input, guard the run, answer on the result pipe."""
-    line, control = read_line(_CONTROL)
+    try:
+        line, control = read_line(_CONTROL)
+    except EOFError:  # whoever started this is gone before it said what to run: nothing was started
+        os._exit(0)
     order = Order.from_line(line)
     for descriptor in (order.stdout_fd, order.stderr_fd, order.result_fd, order.life_fd):
         os.set_inheritable(descriptor, False)
